@@ -1,0 +1,78 @@
+"""The table of contents of the program."""
+
+from flask import Flask, request
+from flask.sessions import SecureCookieSessionInterface
+from flask_migrate import Migrate
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import api, config, db, logs, metrics, models, plugins, services, ui
+from webapp.backends.filesystem import FilesystemBackend
+from webapp.backends.registry import BackendRegistry
+from webapp.http import access_log, auth, bodies, converters, errors, headers
+from webapp.services.sessions import LASTS
+
+MIGRATIONS = config.PROJECT_ROOT / "migrations"
+
+
+def create_app(settings: config.Config | None = None) -> Flask:
+    """Make the application.
+
+    Raises:
+        ConfigurationError: the environment holds a value that cannot be used.
+    """
+    settings = settings or config.load()
+    logs.configure(settings.log_format, settings.log_level)
+    app = Flask("webapp", static_folder="static")
+    _configure(app, settings)
+    _database(app, settings)
+
+    registry = BackendRegistry()
+    registry.register(FilesystemBackend)
+    app.extensions["stowage"] = services.build(settings, registry)
+
+    headers.register(app)
+    bodies.register(app)
+    auth.register(app)
+    errors.register(app)
+    access_log.register(app, settings.access_log)
+    converters.register(app)
+    api.register(app)
+    ui.register(app)
+    metrics.register(app)
+    plugins.load(registry)
+    return app
+
+
+def _configure(app: Flask, settings: config.Config) -> None:
+    app.extensions["stowage_config"] = settings
+    app.config.update(
+        SECRET_KEY=settings.secret_key,
+        SQLALCHEMY_DATABASE_URI=settings.database_url,
+        SQLALCHEMY_ENGINE_OPTIONS=db.engine_options(settings.database_url),
+        SESSION_COOKIE_NAME="stowage_session",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=LASTS,
+        MAX_FORM_PARTS=1000,
+    )
+    app.session_interface = _Sessions()
+    # PUT /upload/a//b is a file name, not a path to tidy up.
+    app.url_map.merge_slashes = False
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
+
+
+def _database(app: Flask, settings: config.Config) -> None:
+    assert models.Base is db.Base  # the models have to be imported before Alembic compares them
+    db.db.init_app(app)
+    Migrate(app, db.db, directory=str(MIGRATIONS), render_as_batch=settings.is_sqlite, compare_type=True)
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """The cookie goes over HTTPS only wherever HTTPS is in use."""
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure

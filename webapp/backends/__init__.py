@@ -1,0 +1,1 @@
+"""Where bytes live: the registry and the backends that come with Stowage."""

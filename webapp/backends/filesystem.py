@@ -1,0 +1,284 @@
+"""Files on a local or mounted file system: ``<root>/ab/abcd1234…``.
+
+A put writes to ``<root>/.incoming/<key>``, syncs it, links it to its final name
+and syncs that directory. The entry in ``.incoming`` goes only when the row is
+committed (:meth:`FilesystemBackend.settle`), so what a crash cut short is always
+found there, however many files the store holds. A put holds an ``flock`` on its
+file until then: what can be locked belongs to a process that is dead.
+
+Every path is opened one component at a time below the root, without following
+symbolic links (``O_NOFOLLOW``), and consists of key characters only.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import stat
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from typing import BinaryIO, ClassVar
+
+from webapp.contracts.backends import Bytes, SettingField
+from webapp.contracts.errors import (
+    ConfigurationError,
+    NotSupportedError,
+    StorageBackendError,
+    StorageError,
+    StorageFullError,
+    StorageNotFoundError,
+)
+
+FILE_MODE = 0o640
+DIRECTORY_MODE = 0o750
+READ_SIZE = 1024 * 1024
+INCOMING = ".incoming"
+
+_KEY = re.compile(r"[0-9a-z][0-9a-z_-]{7,127}")
+_OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_living: dict[tuple[str, str], int] = {}
+"""The locked temporary files of puts under way, by root and key."""
+_living_lock = threading.Lock()
+
+_NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
+
+
+class FilesystemBackend:
+    """The default backend. Thread-safe; shares its root with other processes and nodes."""
+
+    backend_id: ClassVar[str] = "filesystem"
+    supports_presigned_url: ClassVar[bool] = False
+    supports_local_files: ClassVar[bool] = True
+    supports_recovery: ClassVar[bool] = True
+    fields: ClassVar[tuple[SettingField, ...]] = (
+        SettingField(
+            name="fs_root_path",
+            help="Directory the files are kept in. A relative path starts at the data directory.",
+            default="./uploads",
+            required=True,
+            location=True,
+            path=True,
+        ),
+    )
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        """Use the directory ``options["fs_root_path"]``; it is made when the first file comes."""
+        root = options.get("fs_root_path")
+        if not isinstance(root, str) or not os.path.isabs(root):
+            raise ConfigurationError("fs_root_path is no absolute path")
+        self._root = root
+
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        """Store the bytes durably: data synced, linked to the final name, directory synced."""
+        with _translated(missing=StorageBackendError), ExitStack() as opened:
+            _check(key)
+            root = self._open_root(opened, create=True)
+            incoming = _open_below(opened, root, INCOMING, create=True)
+            temporary = _create_locked(key, incoming)
+            try:
+                _write(temporary, chunks)
+                os.fsync(temporary)
+                shard = _open_below(opened, root, key[:2], create=True)
+                _link(key, incoming, shard)
+            except BaseException:
+                _unlink(key, incoming)
+                os.close(temporary)
+                raise
+            with _living_lock:
+                _living[self._root, key] = temporary
+        # Outside the block above: from here on delete() is the way back.
+        self._sync_shard(key)
+
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Return the bytes in pieces of at most 1 MiB."""
+        file = self.open_local(key)
+        file.seek(start)
+        return _pieces(file, length)
+
+    def open_local(self, key: str) -> BinaryIO:
+        """Open the stored file, unbuffered."""
+        with _translated(), ExitStack() as opened:
+            _check(key)
+            shard = _open_below(opened, self._open_root(opened), key[:2])
+            # O_NONBLOCK: opening a FIFO that somebody put there must not hang.
+            fd = os.open(key, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=shard)
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                os.close(fd)
+                raise StorageNotFoundError("not a regular file")
+            return open(fd, "rb", buffering=0)
+
+    def delete(self, key: str) -> None:
+        """Remove the bytes and whatever a put under way has left of them."""
+        _check(key)
+        with suppress(StorageNotFoundError), _translated(), ExitStack() as opened:
+            root = self._open_root(opened)
+            with suppress(FileNotFoundError):
+                _unlink(key, _open_below(opened, root, key[:2]))
+            with suppress(FileNotFoundError):
+                _unlink(key, _open_below(opened, root, INCOMING))
+        self._forget(key)
+
+    def exists(self, key: str) -> bool:
+        """Tell whether a regular file stands under the key."""
+        try:
+            self.open_local(key).close()
+        except StorageNotFoundError:
+            return False
+        return True
+
+    def presigned_get_url(self, key: str, *, filename: str, content_type: str, expires_in: int | None = None) -> str:
+        """Not supported: a file system answers no URLs."""
+        raise NotSupportedError("the filesystem backend has no URLs")
+
+    def settle(self, key: str) -> None:
+        """Drop the entry that marks the put as under way."""
+        with _translated(), ExitStack() as opened:
+            _unlink(key, _open_below(opened, self._open_root(opened), INCOMING))
+        self._forget(key)
+
+    def recover(self, is_known: Callable[[str], bool]) -> int:
+        """Look through ``.incoming`` and finish or undo the puts of dead processes."""
+        removed = 0
+        with suppress(StorageNotFoundError), _translated(), ExitStack() as opened:
+            root = self._open_root(opened)
+            incoming = _open_below(opened, root, INCOMING)
+            for key in os.listdir(incoming):
+                with _locked_if_dead(key, incoming) as dead:
+                    if not dead:
+                        continue
+                    if not is_known(key):
+                        removed += 1
+                        with suppress(FileNotFoundError):
+                            _unlink(key, _open_below(opened, root, key[:2]))
+                    _unlink(key, incoming)
+        return removed
+
+    def _open_root(self, opened: ExitStack, *, create: bool = False) -> int:
+        if create:
+            os.makedirs(self._root, DIRECTORY_MODE, exist_ok=True)
+        # The root itself may be a symbolic link: that is the operator's choice.
+        return _keep(opened, os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
+
+    def _sync_shard(self, key: str) -> None:
+        try:
+            with _translated(missing=StorageBackendError), ExitStack() as opened:
+                os.fsync(_open_below(opened, self._open_root(opened), key[:2]))
+        except BaseException:
+            self.delete(key)
+            raise
+
+    def _forget(self, key: str) -> None:
+        with _living_lock:
+            fd = _living.pop((self._root, key), None)
+        if fd is not None:
+            os.close(fd)
+
+
+def _check(key: str) -> None:
+    if not _KEY.fullmatch(key):
+        raise StorageNotFoundError("malformed key")
+
+
+def _keep(opened: ExitStack, fd: int) -> int:
+    opened.callback(os.close, fd)
+    return fd
+
+
+def _open_below(opened: ExitStack, parent: int, name: str, *, create: bool = False) -> int:
+    """Open a directory of the store; a symbolic link in its place is not followed."""
+    try:
+        return _keep(opened, os.open(name, _OPEN_DIRECTORY, dir_fd=parent))
+    except FileNotFoundError:
+        if not create:
+            raise
+    with suppress(FileExistsError):
+        os.mkdir(name, DIRECTORY_MODE, dir_fd=parent)
+        os.fsync(parent)
+    fd = _keep(opened, os.open(name, _OPEN_DIRECTORY, dir_fd=parent))
+    os.fchmod(fd, DIRECTORY_MODE)  # whatever the umask says
+    return fd
+
+
+def _create_locked(key: str, incoming: int) -> int:
+    """Create the temporary file and lock it; a sweep may get in between the two."""
+    while True:
+        fd = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE, dir_fd=incoming)
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink:
+            os.fchmod(fd, FILE_MODE)
+            return fd
+        os.close(fd)
+
+
+@contextmanager
+def _locked_if_dead(key: str, incoming: int) -> Iterator[bool]:
+    """Lock an entry of ``.incoming``; yields False where its process lives or it is gone."""
+    try:
+        fd = os.open(key, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=incoming)
+    except OSError:
+        yield False
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield bool(_KEY.fullmatch(key))
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(fd)
+
+
+def _write(fd: int, chunks: Iterable[Bytes]) -> None:
+    for chunk in chunks:
+        written = os.write(fd, chunk)
+        while written < len(chunk):  # a nearly full disk, or a signal
+            written += os.write(fd, memoryview(chunk)[written:])
+
+
+def _link(key: str, incoming: int, shard: int) -> None:
+    """Give the finished file its final name, in one step and never over another one."""
+    try:
+        os.link(key, key, src_dir_fd=incoming, dst_dir_fd=shard, follow_symlinks=False)
+    except OSError as exc:
+        if exc.errno not in _NO_HARD_LINKS:
+            raise
+        # FAT, SMB and some FUSE mounts: a crash in the next milliseconds leaves
+        # an unreferenced file there, nothing worse.
+        os.rename(key, key, src_dir_fd=incoming, dst_dir_fd=shard)
+
+
+def _unlink(key: str, directory: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(key, dir_fd=directory)
+
+
+def _pieces(file: BinaryIO, length: int | None) -> Iterator[bytes]:
+    with file, _translated():
+        left = length
+        while left is None or left > 0:
+            piece = file.read(READ_SIZE if left is None else min(READ_SIZE, left))
+            if not piece:
+                return
+            if left is not None:
+                left -= len(piece)
+            yield piece
+
+
+@contextmanager
+def _translated(missing: type[StorageError] = StorageNotFoundError) -> Iterator[None]:
+    """Turn what the operating system says into what the contract says.
+
+    Errors of the body being read pass too: the HTTP edge never raises ``OSError``.
+    """
+    try:
+        yield
+    except FileNotFoundError as exc:
+        raise missing("no such file or directory") from exc
+    except OSError as exc:
+        # O_NOFOLLOW on a symbolic link: ELOOP for a file, ENOTDIR for a directory.
+        if exc.errno in (errno.ELOOP, errno.ENOTDIR):
+            raise missing("a symbolic link is not followed") from exc
+        if exc.errno in _FULL:
+            raise StorageFullError("no space left") from exc
+        raise StorageBackendError(f"file system error: {errno.errorcode.get(exc.errno or 0, exc.errno)}") from exc

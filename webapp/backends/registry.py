@@ -1,0 +1,80 @@
+"""Which backends there are, and one instance of each per set of option values."""
+
+import threading
+from collections.abc import Mapping
+
+from webapp.contracts.backends import SettingField, StorageBackend
+from webapp.contracts.errors import ConfigurationError
+
+_ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local_files", "supports_recovery")
+_METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
+# Instances for rows written under former settings pile up only as settings change.
+_MOST_INSTANCES = 64
+
+
+class BackendRegistry:
+    """Backends by id. Shipped and third-party ones come in through the same door."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self._classes: dict[str, type[StorageBackend]] = {}
+        self._instances: dict[tuple[str, tuple[tuple[str, object], ...]], StorageBackend] = {}
+        self._lock = threading.Lock()
+
+    def register(self, backend_class: type[StorageBackend]) -> None:
+        """Offer a backend class.
+
+        Raises:
+            ConfigurationError: part of the protocol is missing, or the id is malformed or taken.
+        """
+        missing = [name for name in (*_ATTRIBUTES, *_METHODS) if not hasattr(backend_class, name)]
+        if missing:
+            raise ConfigurationError(f"{backend_class.__name__} lacks {', '.join(missing)}")
+        backend_id = backend_class.backend_id
+        if not 0 < len(backend_id) <= 32:
+            raise ConfigurationError(f"{backend_class.__name__}: an id has 1 to 32 characters")
+        if self._classes.get(backend_id, backend_class) is not backend_class:
+            raise ConfigurationError(f"two backends are called {backend_id}")
+        self._classes[backend_id] = backend_class
+
+    def ids(self) -> tuple[str, ...]:
+        """The ids on offer, in order of registration."""
+        return tuple(self._classes)
+
+    def fields(self) -> tuple[SettingField, ...]:
+        """The settings of all backends."""
+        return tuple(field for backend in self._classes.values() for field in backend.fields)
+
+    def fields_of(self, backend_id: str) -> tuple[SettingField, ...]:
+        """The settings of one backend.
+
+        Raises:
+            ConfigurationError: there is no such backend.
+        """
+        return self._class(backend_id).fields
+
+    def get(self, backend_id: str, options: Mapping[str, object]) -> StorageBackend:
+        """Return the instance for these option values, made at first use in this process.
+
+        Raises:
+            ConfigurationError: there is no such backend, or it refuses the values.
+        """
+        key = (backend_id, tuple(sorted(options.items())))
+        instance = self._instances.get(key)
+        return instance or self._make(backend_id, options, key)
+
+    def _make(
+        self, backend_id: str, options: Mapping[str, object], key: tuple[str, tuple[tuple[str, object], ...]]
+    ) -> StorageBackend:
+        with self._lock:
+            if key not in self._instances:
+                if len(self._instances) >= _MOST_INSTANCES:
+                    self._instances.pop(next(iter(self._instances)))
+                self._instances[key] = self._class(backend_id)(dict(options))
+            return self._instances[key]
+
+    def _class(self, backend_id: str) -> type[StorageBackend]:
+        try:
+            return self._classes[backend_id]
+        except KeyError:
+            raise ConfigurationError(f"there is no backend {backend_id!r}") from None

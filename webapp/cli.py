@@ -1,0 +1,243 @@
+"""The command line: ``stowage …``."""
+
+import os
+import secrets
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import flask_migrate
+import orjson
+from flask import Flask
+
+from webapp.app import create_app
+from webapp.config import PROJECT_ROOT
+from webapp.contracts.errors import StowageError
+from webapp.http import errors
+from webapp.http.i18n import t
+from webapp.services import Services
+from webapp.services.access import ROLE_ADMIN, Caller, permissions_of
+from webapp.services.errors import ConflictError, NotFoundError, ValidationError
+
+FIRST_ADMIN = "admin"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="stowage")
+def cli() -> None:
+    """Stowage: the file store an organisation runs for itself."""
+
+
+def main() -> None:
+    """Run the command line; refusals are one line on standard error and exit code 1."""
+    try:
+        cli(standalone_mode=True)
+    except ValidationError as exc:
+        wrong = "; ".join(f"{e['field']}: {e['message']}" for e in errors.sentences(exc))
+        _fail(wrong)
+    except StowageError as exc:
+        _fail(f"{t(f'errors.{exc.code}')} ({exc})")
+
+
+def _fail(sentence: str) -> None:
+    click.echo(f"stowage: {sentence}", err=True)
+    sys.exit(1)
+
+
+# --- serve --------------------------------------------------------------------
+
+
+@cli.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(1, 65535), help="Port to listen on.")
+def serve(host: str, port: int) -> None:
+    """Migrate the database, make the first admin if there is none, and serve."""
+    app = create_app()
+    with app.app_context():
+        flask_migrate.upgrade()
+        _first_admin(app.extensions["stowage"])
+    bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    config = PROJECT_ROOT / "gunicorn.conf.py"
+    command = ["-m", "gunicorn", "--config", str(config), "--chdir", str(PROJECT_ROOT), "--bind", bind, "wsgi:app"]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execv(sys.executable, [sys.executable, *command])
+
+
+def _first_admin(services: Services) -> None:
+    if not services.users.is_empty():
+        return
+    given = os.environ.get("STOWAGE_ADMIN_PASSWORD") or _from_file("STOWAGE_ADMIN_PASSWORD_FILE")
+    password = given or secrets.token_urlsafe(12)
+    try:
+        services.users.create(FIRST_ADMIN, password, ROLE_ADMIN)
+    except ConflictError:
+        return  # another node was first
+    if not given:
+        click.echo(f"The first admin is called {FIRST_ADMIN!r}, with the password {password}")
+        click.echo("It is shown this once. Change it after signing in.")
+
+
+def _from_file(variable: str) -> str | None:
+    path = os.environ.get(variable)
+    return Path(path).read_text(encoding="utf-8").strip() if path else None
+
+
+# --- accounts and tokens --------------------------------------------------------
+
+
+@cli.group()
+def user() -> None:
+    """Accounts."""
+
+
+@user.command("create")
+@click.argument("name")
+@click.option("--role", type=click.Choice(["admin", "user"]), default="user", show_default=True)
+def user_create(name: str, role: str) -> None:
+    """Make an account; its password is read from standard input."""
+    password = _password()
+    with _app().app_context():
+        created = _services().users.create(name, password, role)
+    click.echo(f"{created.username} ({created.role}) {created.id}")
+
+
+@user.command("list")
+def user_list() -> None:
+    """Show all accounts."""
+    with _app().app_context():
+        for u in _services().users.list():
+            click.echo(f"{u.id}  {u.role:<5}  {'active' if u.active else 'disabled':<8}  {u.username}")
+
+
+@user.command("password")
+@click.argument("name")
+def user_password(name: str) -> None:
+    """Set an account's password, read from standard input, and sign it out everywhere."""
+    password = _password()
+    with _app().app_context():
+        users = _services().users
+        users.change(users.find(name).id, {"password": password})
+
+
+def _password() -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt("Password", hide_input=True, confirmation_prompt=True))
+    return sys.stdin.readline().rstrip("\r\n")
+
+
+@cli.group()
+def token() -> None:
+    """API tokens."""
+
+
+@token.command("create")
+@click.argument("username", metavar="USER")
+@click.option("--name", required=True, help="What the token is for.")
+@click.option("--scope", "scopes", multiple=True, help="A permission; repeat for more. Default: all of USER's.")
+@click.option("--expires", type=click.IntRange(1, 36500), help="Days until it stops working. Default: never.")
+def token_create(username: str, name: str, scopes: tuple[str, ...], expires: int | None) -> None:
+    """Make a token for USER and print it, and nothing else, on standard output."""
+    until = datetime.now(UTC) + timedelta(days=expires) if expires else None
+    with _app().app_context():
+        services = _services()
+        owner = services.users.find(username)
+        if not owner.active:
+            raise NotFoundError(f"{username} is disabled")
+        permissions = permissions_of(owner.role, None)
+        caller = Caller(
+            user_id=owner.id,
+            username=owner.username,
+            role=owner.role,
+            permissions=permissions,
+            settings=services.settings.current(),
+        )
+        wanted = list(scopes) or [p.value for p in permissions]
+        click.echo(services.tokens.create(caller, name, wanted, until).token)
+
+
+# --- settings, database, documents ------------------------------------------------
+
+
+@cli.group()
+def settings() -> None:
+    """Settings in the database, live at the next request."""
+
+
+@settings.command("get")
+@click.argument("module", default="file_storage")
+@click.argument("name", required=False)
+def settings_get(module: str, name: str | None) -> None:
+    """Show the settings of MODULE, or only NAME."""
+    with _app().app_context():
+        service = _services().settings
+        values = service.current().values
+        for f in service.fields(module):
+            if not f.secret and name in (None, f.name):
+                click.echo(f"{f.name} = {orjson.dumps(values[f.name]).decode()}")
+
+
+@settings.command("set")
+@click.argument("module")
+@click.argument("name")
+@click.argument("value")
+def settings_set(module: str, name: str, value: str) -> None:
+    """Set NAME of MODULE to VALUE; a list is separated by commas."""
+    with _app().app_context():
+        _services().settings.update(module, {name: value})
+
+
+@settings.command("unset")
+@click.argument("module")
+@click.argument("name")
+def settings_unset(module: str, name: str) -> None:
+    """Set NAME of MODULE back to its default."""
+    with _app().app_context():
+        _services().settings.update(module, {name: None})
+
+
+@cli.group("db")
+def database() -> None:
+    """The database."""
+
+
+@database.command("upgrade")
+def db_upgrade() -> None:
+    """Bring the tables up to date. Safe to run again, and while the old version still runs."""
+    with _app().app_context():
+        flask_migrate.upgrade()
+
+
+@database.command("current")
+def db_current() -> None:
+    """Show which migration the database is at."""
+    with _app().app_context():
+        flask_migrate.current()
+
+
+@cli.command("openapi")
+def openapi_document() -> None:
+    """Print the OpenAPI document of the JSON API."""
+    from webapp.api import openapi
+
+    app = _app()
+    click.echo(orjson.dumps(openapi.document(app), option=orjson.OPT_INDENT_2).decode())
+
+
+_made: Flask | None = None
+
+
+def _app() -> Flask:
+    global _made  # noqa: PLW0603 (one per process, made only for commands that need it)
+    _made = _made or create_app()
+    return _made
+
+
+def _services() -> Services:
+    services: Services = _app().extensions["stowage"]
+    return services
+
+
+if __name__ == "__main__":
+    main()

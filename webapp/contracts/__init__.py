@@ -1,0 +1,72 @@
+"""The public API of Stowage: what plugins and backends may rely on.
+
+Everything here follows semantic versioning. It needs the standard library and
+blinker, nothing else.
+"""
+
+from webapp.contracts.backends import (
+    Bytes,
+    LocalFiles,
+    Recoverable,
+    SettingField,
+    StorageBackend,
+)
+from webapp.contracts.errors import (
+    ConfigurationError,
+    NotSupportedError,
+    StorageBackendError,
+    StorageError,
+    StorageFullError,
+    StorageNotFoundError,
+    StowageError,
+)
+from webapp.contracts.events import (
+    EVENT_TYPES,
+    Event,
+    FileDeleted,
+    FilePurged,
+    FileRestored,
+    FileUploaded,
+    SettingsChanged,
+    SignedIn,
+    TokenCreated,
+    TokenRevoked,
+    UserChanged,
+    UserCreated,
+    UserDeleted,
+    signal_for,
+)
+from webapp.contracts.files import StoredFileListOut, StoredFileOut
+from webapp.contracts.plugins import PluginHost
+
+__all__ = [
+    "EVENT_TYPES",
+    "Bytes",
+    "ConfigurationError",
+    "Event",
+    "FileDeleted",
+    "FilePurged",
+    "FileRestored",
+    "FileUploaded",
+    "LocalFiles",
+    "NotSupportedError",
+    "PluginHost",
+    "Recoverable",
+    "SettingField",
+    "SettingsChanged",
+    "SignedIn",
+    "StorageBackend",
+    "StorageBackendError",
+    "StorageError",
+    "StorageFullError",
+    "StorageNotFoundError",
+    "StoredFileListOut",
+    "StoredFileOut",
+    "StowageError",
+    "TokenCreated",
+    "TokenRevoked",
+    "UserChanged",
+    "UserCreated",
+    "UserDeleted",
+    "signal_for",
+]

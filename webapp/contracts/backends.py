@@ -1,0 +1,139 @@
+"""What a storage backend is.
+
+A backend is a class with the methods of :class:`StorageBackend`. It is entered
+through the entry-point group ``stowage.backends`` and tested with
+:mod:`webapp.contracts.conformance`. Calls come from many threads at once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
+
+Bytes = bytes | bytearray | memoryview
+"""One piece of a file on its way; a piece is only valid until the next one is asked for."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingField:
+    """One setting: the form, the validation, the JSON schema and the docs come from it.
+
+    ``type`` is ``"string"``, ``"integer"``, ``"boolean"`` or ``"list"`` (of strings).
+    ``location`` marks what tells *where* bytes are (root, bucket, endpoint): those
+    values are kept with every row, so files stay readable after the setting changes.
+    ``path`` marks a directory: a relative one is resolved against the data directory.
+    """
+
+    name: str
+    help: str
+    type: str = "string"
+    default: object = None
+    required: bool = False
+    secret: bool = False
+    location: bool = False
+    path: bool = False
+    minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class StorageBackend(Protocol):
+    """Keeps bytes under keys. Keys are 32 lower-case hexadecimal digits, made by Stowage.
+
+    Every method raises :class:`~webapp.contracts.errors.StorageError` or one of
+    its subclasses and lets no vendor error through, with one exception: errors
+    raised by the ``chunks`` that :meth:`put` consumes pass unchanged.
+    """
+
+    backend_id: ClassVar[str]
+    """Stable id, at most 32 characters: it is stored with every row."""
+    fields: ClassVar[tuple[SettingField, ...]]
+    """The backend's own settings."""
+    supports_presigned_url: ClassVar[bool]
+    """Whether :meth:`presigned_get_url` works; then downloads are redirects."""
+    supports_local_files: ClassVar[bool]
+    """Whether the backend also is a :class:`LocalFiles`."""
+    supports_recovery: ClassVar[bool]
+    """Whether the backend also is a :class:`Recoverable`."""
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        """Make an instance from the values of :attr:`fields`. Cheap: no connection is opened here.
+
+        Raises:
+            ConfigurationError: a value is missing or cannot work.
+        """
+
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        """Store the bytes durably under ``key``: all of them, or nothing at all.
+
+        ``size`` is the exact number of bytes where the client announced it. When
+        ``chunks`` raises, nothing stays behind and that error is raised again.
+
+        Raises:
+            StorageFullError: no space left.
+            StorageBackendError: the bytes could not be stored.
+        """
+
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        """Return the bytes from ``start`` on, at most ``length`` of them, in pieces.
+
+        The first piece is ready when this returns, so a missing file raises here.
+
+        Raises:
+            StorageNotFoundError: nothing is stored under ``key``.
+            StorageBackendError: the bytes could not be read.
+        """
+
+    def delete(self, key: str) -> None:
+        """Remove the bytes. Removing what is not there is fine.
+
+        Raises:
+            StorageBackendError: the bytes could not be removed.
+        """
+
+    def exists(self, key: str) -> bool:
+        """Tell whether something is stored under ``key``.
+
+        Raises:
+            StorageBackendError: the backend does not answer.
+        """
+
+    def presigned_get_url(self, key: str, *, filename: str, content_type: str, expires_in: int | None = None) -> str:
+        """Return a URL that serves the bytes to anyone for ``expires_in`` seconds.
+
+        None stands for the backend's own setting.
+
+        The answer of that URL carries ``Content-Disposition: attachment`` with
+        ``filename``, and ``content_type``.
+
+        Raises:
+            NotSupportedError: this backend has no such URLs.
+        """
+
+
+@runtime_checkable
+class LocalFiles(Protocol):
+    """A backend whose bytes are files of this machine: they are sent by ``sendfile(2)``."""
+
+    def open_local(self, key: str) -> BinaryIO:
+        """Open the file for reading; the caller closes it.
+
+        Raises:
+            StorageNotFoundError: nothing is stored under ``key``.
+            StorageBackendError: the file could not be opened.
+        """
+
+
+@runtime_checkable
+class Recoverable(Protocol):
+    """A backend that knows which of its puts were cut short by a crash."""
+
+    def settle(self, key: str) -> None:
+        """The database row that names ``key`` is committed: the put is over."""
+
+    def recover(self, is_known: Callable[[str], bool]) -> int:
+        """Remove what dead processes left behind and return how many pieces that were.
+
+        ``is_known(key)`` tells whether a row names the key. Puts of living
+        processes are not touched.
+        """

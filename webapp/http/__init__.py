@@ -1,0 +1,1 @@
+"""What both edges share: the only place where rules become HTTP."""

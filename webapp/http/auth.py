@@ -1,0 +1,180 @@
+"""Who is asking, may they, how much may they send, and did they mean it: settled before a body byte is read.
+
+Views state their policy with one of the decorators; a view without one does not
+start the application (tests/architecture).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from flask_wtf.csrf import generate_csrf, validate_csrf
+from wtforms import ValidationError as WtfValidationError
+
+from webapp.http import bodies, context, errors
+from webapp.services.access import Caller, Permission
+from webapp.services.errors import CsrfError, TooLargeError, UnauthenticatedError
+
+SMALL_BODY = 1024 * 1024
+"""Most bytes of a JSON body or an HTML form."""
+FORM_OVERHEAD = 64 * 1024
+"""What a multipart body may add around a file."""
+CSRF_FIELD = "csrf_token"
+CSRF_HEADER = "X-CSRFToken"
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_COOKIE_KEY = "sid"
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What a view asks of a request."""
+
+    public: bool = False
+    permission: Permission | None = None
+    upload: bool = False
+    """The view reads the body itself, and it may be as large as a file."""
+
+
+def public(view: View) -> View:
+    """Anyone may call this."""
+    return _with_policy(view, Policy(public=True))
+
+
+def signed_in(view: View) -> View:
+    """Anyone with an account may call this."""
+    return _with_policy(view, Policy())
+
+
+def permission(needed: Permission, *, upload: bool = False) -> Callable[[View], View]:
+    """Only those with this permission may call this."""
+    return lambda view: _with_policy(view, Policy(permission=needed, upload=upload))
+
+
+def _with_policy(view: View, policy: Policy) -> View:
+    view.__policy__ = policy  # type: ignore[attr-defined]
+    return view
+
+
+def register(app: Flask) -> None:
+    """Check every request of this application."""
+    app.config["WTF_CSRF_CHECK_DEFAULT"] = False
+    app.config["WTF_CSRF_TIME_LIMIT"] = None
+    app.before_request(_check)
+    app.jinja_env.globals["csrf_token"] = generate_csrf
+
+
+def _check() -> Response | None:
+    if request.endpoint is None:
+        return None  # 404 and 405 answer for themselves
+    if request.endpoint == "static":
+        return None
+    policy: Policy = current_app.view_functions[request.endpoint].__policy__  # type: ignore[attr-defined]
+    unsafe = request.method not in _SAFE
+    request.max_content_length = SMALL_BODY
+    if policy.public:
+        if unsafe:
+            _check_size(SMALL_BODY)
+            check_csrf(form_too=True)
+        return None
+    try:
+        g.caller = _caller()
+    except UnauthenticatedError:
+        if errors.wants_page():
+            return redirect(url_for("account.login", next=_here()), 303)
+        raise
+    if policy.permission is not None:
+        g.caller.require(policy.permission)
+    if unsafe:
+        _check_body(policy)
+    return None
+
+
+def _caller() -> Caller:
+    authorization = request.headers.get("Authorization")
+    if authorization is not None:
+        scheme, _, token = authorization.partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise UnauthenticatedError("not a bearer token")
+        return context.services().tokens.authenticate(token.strip(), context.request_id())
+    secret = session.get(_COOKIE_KEY) if request.cookies else None
+    if not isinstance(secret, str):
+        raise UnauthenticatedError("no credentials")
+    return context.services().sessions.authenticate(secret, context.request_id())
+
+
+def _check_body(policy: Policy) -> None:
+    limit = SMALL_BODY
+    if policy.upload:
+        limit = g.caller.settings.max_file_size_bytes
+        _check_size(limit, FORM_OVERHEAD if bodies.is_multipart() else 0)
+    else:
+        _check_size(limit)
+    if g.caller.session_id is None:
+        return
+    # A form with a file is not parsed here: its reader checks the field before the first file part.
+    check_csrf(form_too=not policy.upload and not context.is_api())
+
+
+def _check_size(limit: int, overhead: int = 0) -> None:
+    """Refuse an announced size. Of a form with several files, each is measured as it comes."""
+    if request.content_length is not None and request.content_length > limit + overhead:
+        if overhead and not context.is_api():
+            return
+        raise TooLargeError("announced size", max_bytes=limit)
+
+
+def check_csrf(*, form_too: bool = False) -> None:
+    """Refuse what only proves that the browser has a cookie.
+
+    Raises:
+        CsrfError: the token is missing or wrong.
+    """
+    sent = request.headers.get(CSRF_HEADER)
+    if sent is None and form_too and request.mimetype == "application/x-www-form-urlencoded":
+        sent = request.form.get(CSRF_FIELD)
+    if sent is None and context.is_api():
+        raise CsrfError("no token")
+    g.csrf_checked = sent is not None or not _expects_field()
+    if g.csrf_checked:
+        check_csrf_token(sent)
+
+
+def check_csrf_token(token: str | None) -> None:
+    """Refuse a wrong token.
+
+    Raises:
+        CsrfError: it is not the one of this browser's session.
+    """
+    try:
+        validate_csrf(token)
+    except WtfValidationError as exc:
+        raise CsrfError("wrong token") from exc
+    g.csrf_checked = True
+
+
+def _expects_field() -> bool:
+    """Whether the view will read a form whose first field is the token."""
+    assert request.endpoint is not None
+    policy: Policy = current_app.view_functions[request.endpoint].__policy__  # type: ignore[attr-defined]
+    return policy.upload and bodies.is_multipart()
+
+
+def _here() -> str:
+    if request.method not in _SAFE:
+        return url_for("ui_files.browse")
+    return request.full_path if request.query_string else request.path
+
+
+def remember(secret: str) -> None:
+    """Put a new session's secret into a fresh cookie: nothing from before the sign-in stays in it."""
+    session.clear()
+    session[_COOKIE_KEY] = secret
+    session.permanent = True
+
+
+def forget() -> None:
+    """Empty the cookie."""
+    session.clear()

@@ -1,0 +1,169 @@
+"""Stored files as HTTP answers: conditional requests, ranges, and sendfile(2) for both (RFC 9110, sections 13 and 14)."""
+
+import re
+from datetime import datetime
+from typing import Any, cast
+
+from flask import Response, request
+from werkzeug.http import http_date, parse_date
+
+from webapp.contracts.files import StoredFileOut
+from webapp.http import bodies
+from webapp.http.headers import CSP_FILE, content_disposition
+from webapp.services.errors import RangeError
+from webapp.services.files import LocalFile, Redirect, Stored
+
+SMALL = 64 * 1024
+"""Up to this size one read and one send are faster than sendfile."""
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.IGNORECASE | re.ASCII)
+
+
+def answer(stored: Stored) -> Response:
+    """Send a file, the part asked for, or the news that nothing has changed.
+
+    Raises:
+        RangeError: the part asked for lies outside the file.
+        StorageError: the backend failed.
+    """
+    out = stored.out
+    headers = _headers(out)
+    if _unchanged(out):
+        del headers["Content-Length"]
+        return _response(b"", 304, headers)
+    if request.method == "HEAD":
+        return _response(b"", 200, headers)
+    if redirect := stored.redirect():
+        return _redirected(redirect)
+    asked = _range(out)
+    start, length = asked or (0, out.size_bytes)
+    if asked:
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{out.size_bytes}"
+        headers["Content-Length"] = str(length)
+    return _response(_body(stored, start, length), 206 if asked else 200, headers)
+
+
+def _redirected(redirect: Redirect) -> Response:
+    # no-store: the link is only good for a while.
+    return _response(
+        b"", 302, {"Location": redirect.url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
+    )
+
+
+def _headers(out: StoredFileOut) -> dict[str, str]:
+    return {
+        "Content-Type": _with_charset(out.content_type),
+        "Content-Length": str(out.size_bytes),
+        "Content-Disposition": content_disposition(out.filename),
+        "ETag": _etag(out),
+        "Last-Modified": http_date(out.created_at),
+        "Accept-Ranges": "bytes",
+        "Cache-Control": "private, no-cache",
+        "Content-Security-Policy": CSP_FILE,
+        "Cross-Origin-Resource-Policy": "same-origin",
+    }
+
+
+def _with_charset(content_type: str) -> str:
+    """The stored type as it is: whoever knows the charset of somebody's text file is guessing."""
+    return content_type
+
+
+def _etag(out: StoredFileOut) -> str:
+    return f'"{out.checksum_sha256}"'
+
+
+def _response(body: Any, status: int, headers: dict[str, str]) -> Response:
+    response = Response(body, status, headers, direct_passthrough=True)
+    if status == 302 or "Content-Type" not in headers:
+        response.headers.pop("Content-Type", None)
+    return response
+
+
+def _body(stored: Stored, start: int, length: int) -> Any:
+    opened = stored.open()
+    bodies.set_idle_timeout(bodies.IDLE_SECONDS)
+    if not isinstance(opened, LocalFile):
+        return opened.read(start, length) if length else b""
+    file = opened.file
+    if start:
+        file.seek(start)
+    if length <= SMALL:
+        with file:
+            return file.read(length)
+    # The server sends from the position of the file as many bytes as Content-Length says.
+    wrap = request.environ.get("wsgi.file_wrapper")
+    return wrap(file) if wrap else _Pieces(file, length)
+
+
+class _Pieces:
+    """For servers without a file wrapper: the part in pieces."""
+
+    def __init__(self, file: Any, length: int) -> None:
+        self._file = file
+        self._left = length
+
+    def __iter__(self) -> "_Pieces":
+        return self
+
+    def __next__(self) -> bytes:
+        piece = cast(bytes, self._file.read(min(self._left, bodies.READ_SIZE)))
+        if not piece:
+            raise StopIteration
+        self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
+
+
+# --- conditions and ranges ----------------------------------------------------------
+
+
+def _unchanged(out: StoredFileOut) -> bool:
+    if tags := request.headers.get("If-None-Match"):
+        # Weak comparison (13.1.2): W/ does not matter here.
+        return tags.strip() == "*" or _etag(out) in (tag.strip().removeprefix("W/") for tag in tags.split(","))
+    if since := request.headers.get("If-Modified-Since"):
+        date = parse_date(since)
+        return date is not None and _seconds(out.created_at) <= date
+    return False
+
+
+def _range(out: StoredFileOut) -> tuple[int, int] | None:
+    """First byte and length of the part asked for; None for the whole file.
+
+    Several ranges, other units and malformed headers are answered with the whole
+    file, as section 14.2 allows.
+    """
+    header = request.headers.get("Range")
+    match = _RANGE.fullmatch(header) if header else None
+    if match is None or not any(match.groups()) or not _still_the_same(out):
+        return None
+    first, last = match.groups()
+    size = out.size_bytes
+    if not first:
+        length = min(int(last), size)
+        if length == 0:
+            raise RangeError("nothing there", size=size)
+        return size - length, length
+    start, end = int(first), min(int(last) if last else size - 1, size - 1)
+    if last and int(last) < start:
+        return None
+    if start >= size:
+        raise RangeError("past the end", size=size)
+    return start, end - start + 1
+
+
+def _still_the_same(out: StoredFileOut) -> bool:
+    """If-Range: strong comparison of a tag, or exactly the date that was sent (13.1.5)."""
+    condition = request.headers.get("If-Range")
+    if condition is None:
+        return True
+    condition = condition.strip()
+    if condition.startswith(('"', "W/")):
+        return condition == _etag(out)
+    return parse_date(condition) == _seconds(out.created_at)
+
+
+def _seconds(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)

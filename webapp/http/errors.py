@@ -1,0 +1,123 @@
+"""Errors as HTTP answers: one table from codes to statuses, one shape (RFC 9457) for all of them."""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from webapp.contracts.errors import StowageError
+from webapp.http import context
+from webapp.http.i18n import has, t
+from webapp.services.errors import ValidationError
+
+log = logging.getLogger(__name__)
+
+STATUS_BY_CODE: dict[str, int] = {
+    "bad_request": 400,
+    "checksum_mismatch": 400,
+    "unauthenticated": 401,
+    "csrf_failed": 403,
+    "forbidden": 403,
+    "not_found": 404,
+    "method_not_allowed": 405,
+    "conflict": 409,
+    "too_large": 413,
+    "bad_type": 415,
+    "range_not_satisfiable": 416,
+    "validation_error": 422,
+    "rate_limited": 429,
+    "backend_error": 500,
+    "internal_error": 500,
+    "storage_full": 507,
+}
+_CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
+MEDIA_TYPE = "application/problem+json"
+
+
+def register(app: Flask) -> None:
+    """Answer every error of this application."""
+    app.register_error_handler(StowageError, _refused)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def problem(code: str, data: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> Response:
+    """An error answer: problem+json, or a page for people."""
+    status = STATUS_BY_CODE[code]
+    detail = t(f"errors.{code}")
+    if wants_page():
+        page = render_template("errors/error.html", code=code, status=status, detail=detail)
+        return Response(page, status, headers, mimetype="text/html")
+    body = {
+        "type": f"urn:stowage:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "request_id": context.request_id(),
+        **(data or {}),
+    }
+    return Response(orjson.dumps(body), status, headers, mimetype=MEDIA_TYPE)
+
+
+def wants_page() -> bool:
+    """Whether a person with a browser is waiting for this answer."""
+    return not request.path.startswith("/api/") and request.accept_mimetypes.accept_html and _is_browser()
+
+
+def sentences(error: ValidationError) -> list[dict[str, str]]:
+    """The wrong fields with a sentence each."""
+    found = []
+    for name, message in error.errors.items():
+        key, values = (message, {}) if isinstance(message, str) else message
+        text = t(f"validation.{key}", **values) if has(f"validation.{key}") else key
+        found.append({"field": name, "message": text})
+    return found
+
+
+def _is_browser() -> bool:
+    # curl says */*: it gets JSON.
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _refused(error: StowageError) -> Response:
+    code = error.code if error.code in STATUS_BY_CODE else "internal_error"
+    status = STATUS_BY_CODE[code]
+    if status >= 500:
+        log.error("%s: %s", code, error, exc_info=error)
+    if isinstance(error, ValidationError):
+        return problem(code, {"errors": sentences(error)})
+    return problem(code, _shown(error), _headers(error))
+
+
+def _shown(error: StowageError) -> dict[str, Any]:
+    """Data that may leave the house, by name: a new kind of data has to be added here."""
+    names = ("max_bytes", "content_type", "permission", "field", "retry_after")
+    return {name: error.data[name] for name in names if name in error.data}
+
+
+def _headers(error: StowageError) -> dict[str, str]:
+    if error.code == "unauthenticated":
+        return {"WWW-Authenticate": "Bearer"}
+    if error.code == "rate_limited":
+        return {"Retry-After": str(error.data.get("retry_after", 60))}
+    if error.code == "range_not_satisfiable":
+        return {"Content-Range": f"bytes */{error.data['size']}", "Accept-Ranges": "bytes"}
+    return {}
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return Response(error.get_response().get_data(), error.code, error.get_headers())
+    code = _CODE_BY_STATUS.get(error.code, "bad_request" if error.code < 500 else "internal_error")
+    allowed = getattr(error, "valid_methods", None)
+    data = {"max_bytes": request.max_content_length} if code == "too_large" else {}
+    return problem(code, data, {"Allow": ", ".join(sorted(allowed))} if allowed else {})
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("unexpected error", exc_info=error)
+    return problem("internal_error")

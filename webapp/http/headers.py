@@ -1,0 +1,91 @@
+"""Header fields in and out."""
+
+import base64
+import binascii
+import re
+import secrets
+import time
+from urllib.parse import quote
+
+from flask import Flask, Response, g, request
+
+from webapp import logs
+from webapp.services.errors import BadRequestError
+
+CSP_PAGE = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
+    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+CSP_DATA = "default-src 'none'; frame-ancestors 'none'"
+CSP_FILE = "sandbox; default-src 'none'; frame-ancestors 'none'"
+"""Whatever a browser is talked into showing: it runs nothing and loads nothing."""
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_DIGEST = re.compile(r"\s*sha-256\s*=\s*(?P<value>[^,;]*)\s*(?:;.*)?", re.IGNORECASE)
+# RFC 8187 attr-char, without what quote() never touches.
+_ATTR_CHARS = "!#$&+^`|"
+
+
+def register(app: Flask) -> None:
+    """Give every request an id, and every answer the headers they all have."""
+    app.before_request(_begin)
+    app.after_request(_finish)
+
+
+def content_disposition(filename: str, disposition: str = "attachment") -> str:
+    """RFC 6266: an ASCII ``filename`` for old clients, and the real one by RFC 8187.
+
+    Nothing in a file name can end the header or the quoted string.
+    """
+    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
+    if plain == filename:
+        return f'{disposition}; filename="{plain}"'
+    return f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe=_ATTR_CHARS)}"
+
+
+def expected_sha256() -> bytes | None:
+    """The SHA-256 the client says the file has (RFC 9530); other algorithms are ignored, as the RFC allows.
+
+    Raises:
+        BadRequestError: the digest is no digest.
+    """
+    found: set[bytes] = set()
+    for name in ("Content-Digest", "Repr-Digest"):
+        for member in request.headers.get(name, "").split(","):
+            if match := _DIGEST.fullmatch(member):
+                found.add(_decoded(match["value"].strip()))
+    if len(found) > 1:
+        raise BadRequestError("contradictory digests")
+    return found.pop() if found else None
+
+
+def _decoded(value: str) -> bytes:
+    if len(value) < 2 or value[0] != ":" or value[-1] != ":":
+        raise BadRequestError("malformed digest")
+    try:
+        digest = base64.b64decode(value[1:-1], validate=True)
+    except (binascii.Error, ValueError) as exc:
+        raise BadRequestError("malformed digest") from exc
+    if len(digest) != 32:
+        raise BadRequestError("malformed digest")
+    return digest
+
+
+def _begin() -> None:
+    sent = request.headers.get("X-Request-ID", "")
+    g.started = time.perf_counter()
+    logs.request_id.set(sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(12))
+
+
+def _finish(response: Response) -> Response:
+    headers = response.headers
+    headers["X-Request-ID"] = logs.request_id.get() or ""
+    headers["X-Content-Type-Options"] = "nosniff"
+    if "Content-Security-Policy" not in headers:
+        headers["Content-Security-Policy"] = CSP_PAGE if response.mimetype == "text/html" else CSP_DATA
+    if "Cache-Control" not in headers:
+        headers["Cache-Control"] = "no-store"
+    if response.mimetype == "text/html":
+        headers["Referrer-Policy"] = "same-origin"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    return response

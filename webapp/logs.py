@@ -1,0 +1,77 @@
+"""Structured logging: one line per record, text for people or JSON for machines."""
+
+import json
+import logging
+import logging.config
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import Any
+
+request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Id of the request this thread is working on; stands in every record."""
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def configure(log_format: str = "text", level: str = "INFO") -> None:
+    """Send all logging of this process to standard error in one format."""
+    logging.config.dictConfig(settings(log_format, level))
+
+
+def settings(log_format: str, level: str) -> dict[str, Any]:
+    """The ``logging.config`` dictionary; gunicorn's own loggers follow it too."""
+    formatter = "webapp.logs.JsonFormatter" if log_format == "json" else "webapp.logs.TextFormatter"
+    quiet = {"level": level, "handlers": ["stderr"], "propagate": False}
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"lines": {"()": formatter}},
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
+        "root": {"level": level, "handlers": ["stderr"]},
+        "loggers": {
+            "gunicorn.error": quiet,
+            "gunicorn.access": {**quiet, "level": "CRITICAL"},
+            "alembic": {**quiet, "level": "WARNING"},
+        },
+    }
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object per record; ``extra`` values become members."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line for ``record``."""
+        line = _fields(record)
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str, ensure_ascii=False)
+
+
+class TextFormatter(logging.Formatter):
+    """``time level logger message key=value …``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line for ``record``; control characters are escaped."""
+        fields = _fields(record)
+        head = f"{fields.pop('time')} {fields.pop('level'):<7} {fields.pop('logger')}: {_plain(fields.pop('message'))}"
+        line = " ".join([head, *(f"{name}={_plain(value)}" for name, value in fields.items())])
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    fields: dict[str, Any] = {
+        "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+        "level": record.levelname,
+        "logger": record.name,
+        "message": record.getMessage(),
+    }
+    if current := request_id.get():
+        fields["request_id"] = current
+    fields.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
+    return fields
+
+
+def _plain(value: object) -> str:
+    """No line of the log is made by whoever names a file."""
+    text = str(value)
+    return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,175 @@
+"""The tables. Services read and write them with SQLAlchemy Core; see db.py for the door."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from webapp.db import Base, BigId, EventRow, UtcDateTime
+
+__all__ = [
+    "ApiToken",
+    "EventRow",
+    "IdempotencyKey",
+    "PendingRemoval",
+    "Setting",
+    "SignInFailure",
+    "StoredFile",
+    "Tally",
+    "User",
+    "UserSession",
+]
+
+# Compared byte by byte everywhere, so that a cursor means the same on every database.
+Folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+
+class User(Base):
+    """An account. A deleted one stays as a name for the files and events it left."""
+
+    __tablename__ = "user"
+    __table_args__ = (
+        sa.Index(
+            "uq_user_username_folded",
+            "username_folded",
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    username: Mapped[str] = mapped_column(sa.String(64))
+    username_folded: Mapped[str] = mapped_column(sa.String(256))
+    password_hash: Mapped[str] = mapped_column(sa.String(255))
+    role: Mapped[str] = mapped_column(sa.String(16))
+    active: Mapped[bool] = mapped_column(sa.Boolean)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class UserSession(Base):
+    """A signed-in browser. Deleting the row signs it out."""
+
+    __tablename__ = "user_session"
+
+    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    secret_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    address: Mapped[str] = mapped_column(sa.String(64))
+    user_agent: Mapped[str] = mapped_column(sa.String(255))
+
+
+class ApiToken(Base):
+    """A token of an account; only its hash is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    name: Mapped[str] = mapped_column(sa.String(100))
+    prefix: Mapped[str] = mapped_column(sa.String(16))
+    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
+    scopes: Mapped[list[str]] = mapped_column(sa.JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class SignInFailure(Base):
+    """Failed sign-ins of one account, address or pair of them, within the current window."""
+
+    __tablename__ = "sign_in_failure"
+
+    bucket: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
+    failures: Mapped[int] = mapped_column(sa.Integer)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class Setting(Base):
+    """A setting that differs from its default."""
+
+    __tablename__ = "setting"
+
+    module: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    value: Mapped[Any] = mapped_column(sa.JSON)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[str | None] = mapped_column(sa.String(36))
+
+
+class StoredFile(Base):
+    """A stored file. ``seq`` orders rows by arrival; ``id`` is what the outside sees."""
+
+    __tablename__ = "file_storage_stored_file"
+    __table_args__ = (
+        sa.Index(None, "is_deleted", "created_at", "seq"),
+        sa.Index(None, "is_deleted", "filename_folded", "seq"),
+        sa.Index(None, "is_deleted", "size_bytes", "seq"),
+        sa.Index(None, "is_deleted", "deleted_at", "seq"),
+        sa.Index("ix_file_storage_stored_file_created_by", "created_by", "is_deleted", "created_at", "seq"),
+    )
+
+    seq: Mapped[int] = mapped_column(BigId, primary_key=True)
+    id: Mapped[UUID] = mapped_column(sa.Uuid, unique=True)
+    key: Mapped[str] = mapped_column(sa.String(512), unique=True)
+    filename: Mapped[str] = mapped_column(sa.String(255))
+    filename_folded: Mapped[str] = mapped_column(Folded)
+    content_type: Mapped[str] = mapped_column(sa.String(128))
+    size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    backend: Mapped[str] = mapped_column(sa.String(32))
+    checksum_sha256: Mapped[str] = mapped_column(sa.String(64))
+    extra_metadata: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("user.id"))
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    updated_by: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    is_deleted: Mapped[bool] = mapped_column(sa.Boolean)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    deleted_by: Mapped[UUID | None] = mapped_column(sa.Uuid)
+
+
+class Tally(Base):
+    """How many files and bytes there are, kept up to date with every change.
+
+    ``slot`` spreads one counter over several rows, so that parallel uploads on
+    PostgreSQL do not wait for each other's row lock.
+    """
+
+    __tablename__ = "file_storage_tally"
+
+    owner: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
+    backend: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    is_deleted: Mapped[bool] = mapped_column(sa.Boolean, primary_key=True)
+    slot: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
+    files: Mapped[int] = mapped_column(sa.BigInteger)
+    bytes: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class IdempotencyKey(Base):
+    """The first result of an upload that may be sent again."""
+
+    __tablename__ = "idempotency_key"
+
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)
+    key: Mapped[str] = mapped_column(sa.String(255), primary_key=True)
+    fingerprint: Mapped[str] = mapped_column(sa.String(64))
+    result: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class PendingRemoval(Base):
+    """Bytes whose row is gone; removed right after the commit, or later if that fails."""
+
+    __tablename__ = "pending_removal"
+
+    seq: Mapped[int] = mapped_column(BigId, primary_key=True)
+    backend: Mapped[str] = mapped_column(sa.String(32))
+    location: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    key: Mapped[str] = mapped_column(sa.String(512))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

@@ -1,0 +1,53 @@
+"""Loads third-party plugins and backends; a broken one is reported and left out."""
+
+import logging
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from typing import Any, TypeVar
+
+from webapp.backends.registry import BackendRegistry
+from webapp.contracts.backends import StorageBackend
+from webapp.contracts.events import Event, signal_for
+
+log = logging.getLogger(__name__)
+
+PLUGINS = "stowage.plugins"
+BACKENDS = "stowage.backends"
+EventT = TypeVar("EventT", bound=Event)
+
+
+class Host:
+    """What plugins get; see :class:`webapp.contracts.PluginHost`."""
+
+    def __init__(self, registry: BackendRegistry) -> None:
+        """Let plugins add backends to ``registry``."""
+        self._registry = registry
+
+    def subscribe(self, event_type: type[EventT], receiver: Callable[[EventT], object]) -> None:
+        """Call ``receiver(event)`` after every such event."""
+
+        def deliver(_sender: object, event: EventT, **_: Any) -> None:
+            receiver(event)
+
+        # Held strongly: nobody else keeps this closure.
+        signal_for(event_type).connect(deliver, weak=False)
+
+    def add_backend(self, backend_class: type[StorageBackend]) -> None:
+        """Offer a storage backend."""
+        self._registry.register(backend_class)
+
+
+def load(registry: BackendRegistry) -> None:
+    """Register the backends and set up the plugins that are installed."""
+    host = Host(registry)
+    for entry in entry_points(group=BACKENDS):
+        _guarded(entry.name, lambda entry=entry: registry.register(entry.load()))
+    for entry in entry_points(group=PLUGINS):
+        _guarded(entry.name, lambda entry=entry: entry.load()(host))
+
+
+def _guarded(name: str, step: Callable[[], object]) -> None:
+    try:
+        step()
+    except Exception:
+        log.exception("a plugin could not be loaded", extra={"plugin": name})

@@ -1,0 +1,226 @@
+"""Files that are there: looked up, read, moved to the trash and back, gone for good."""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from webapp import db
+from webapp.contracts.backends import LocalFiles
+from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
+from webapp.contracts.events import FileDeleted, FilePurged, FileRestored
+from webapp.contracts.files import StoredFileOut
+from webapp.services import tallies
+from webapp.services.access import Caller, Permission
+from webapp.services.errors import ConflictError, NotFoundError
+from webapp.services.removals import RemovalService
+from webapp.services.rows import as_out, event_fields, files, select_stored, visible_to
+from webapp.services.settings import Place, SettingsService
+
+log = logging.getLogger(__name__)
+
+_by_id = select_stored.where(files.c.id == sa.bindparam("id"))
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """The bytes are at another URL, for a while."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """The bytes are an open file of this machine."""
+
+    file: BinaryIO
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """The bytes come through this process, from ``start``, at most ``length`` of them."""
+
+    place: Place
+    key: str
+
+    def read(self, start: int, length: int) -> Iterator[bytes]:
+        """Ask the backend for that part.
+
+        Raises:
+            StorageBackendError: the backend has lost the bytes, or does not answer.
+        """
+        try:
+            return self.place.backend.get(self.key, start=start, length=length)
+        except StorageNotFoundError as exc:
+            raise StorageBackendError("the bytes of a file are missing") from exc
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A file and how to get at its bytes."""
+
+    out: StoredFileOut
+    place: Place
+
+    def open(self) -> LocalFile | Stream:
+        """Open the bytes for sending.
+
+        Raises:
+            StorageBackendError: the backend has lost them, or does not answer.
+        """
+        backend = self.place.backend
+        if not (backend.supports_local_files and isinstance(backend, LocalFiles)):
+            return Stream(self.place, self.out.key)
+        try:
+            return LocalFile(backend.open_local(self.out.key))
+        except StorageNotFoundError as exc:
+            # The row is there, so this is no 404: somebody has to hear of it.
+            raise StorageBackendError("the bytes of a file are missing") from exc
+
+    def redirect(self) -> Redirect | None:
+        """Where the client can fetch the bytes itself, if the backend can say."""
+        if not self.place.backend.supports_presigned_url:
+            return None
+        return Redirect(
+            self.place.backend.presigned_get_url(
+                self.out.key, filename=self.out.filename, content_type=self.out.content_type
+            )
+        )
+
+
+class FileService:
+    """Everything about stored files but storing and listing them."""
+
+    def __init__(self, settings: SettingsService, removals: RemovalService) -> None:
+        """Find the bytes by the settings; remove them through ``removals``."""
+        self._settings = settings
+        self._removals = removals
+
+    def get(self, caller: Caller, file_id: UUID) -> StoredFileOut:
+        """Return a live file the caller can see.
+
+        Raises:
+            ForbiddenError: the caller may not read files.
+            NotFoundError: unknown, deleted or not theirs.
+        """
+        caller.require(Permission.DOWNLOAD)
+        with db.read() as connection:
+            return as_out(_found(connection, caller, file_id, trash=False))
+
+    def locate(self, caller: Caller, file_id: UUID) -> Stored:
+        """Return a live file together with the place of its bytes.
+
+        Raises:
+            ForbiddenError: the caller may not read files.
+            NotFoundError: unknown, deleted or not theirs.
+            ConfigurationError: its backend is not there any more.
+        """
+        caller.require(Permission.DOWNLOAD)
+        with db.read() as connection:
+            row = _found(connection, caller, file_id, trash=False)
+        return Stored(as_out(row), self._settings.place_of(row.backend, _location(row), caller.settings))
+
+    def trash(self, caller: Caller, file_id: UUID) -> None:
+        """Move a file to the trash. Of parallel calls exactly one succeeds.
+
+        Raises:
+            ForbiddenError: the caller may not delete files.
+            NotFoundError: unknown, in the trash already, or not theirs.
+        """
+        if not self.trash_many(caller, [file_id]):
+            raise NotFoundError("no such file")
+
+    def trash_many(self, caller: Caller, ids: Sequence[UUID]) -> list[UUID]:
+        """Move those that are there to the trash and return their ids."""
+        caller.require(Permission.DELETE)
+        now = datetime.now(UTC)
+        values = {"is_deleted": True, "deleted_at": now, "deleted_by": caller.user_id}
+        with db.transaction() as tx:
+            rows = _change(tx, caller, ids, trash=False, values={**values, **_touched(caller, now)})
+            tallies.move(tx, rows, to_trash=True)
+            for row in rows:
+                tx.emit(FileDeleted(**event_fields(as_out(row)), **caller.actor))
+        return [row.id for row in rows]
+
+    def restore(self, caller: Caller, file_id: UUID) -> StoredFileOut:
+        """Bring a file back from the trash.
+
+        Raises:
+            ForbiddenError: the caller may not delete files.
+            NotFoundError: unknown, or not theirs.
+            ConflictError: it is not in the trash.
+        """
+        if not self.restore_many(caller, [file_id]):
+            with db.read() as connection:
+                _found(connection, caller, file_id, trash=False)
+            raise ConflictError("not in the trash")
+        with db.read() as connection:
+            return as_out(_found(connection, caller, file_id, trash=False))
+
+    def restore_many(self, caller: Caller, ids: Sequence[UUID]) -> list[UUID]:
+        """Bring back those that are in the trash and return their ids."""
+        caller.require(Permission.DELETE)
+        values = {"is_deleted": False, "deleted_at": None, "deleted_by": None}
+        with db.transaction() as tx:
+            rows = _change(tx, caller, ids, trash=True, values={**values, **_touched(caller, datetime.now(UTC))})
+            tallies.move(tx, rows, to_trash=False)
+            for row in rows:
+                tx.emit(FileRestored(**event_fields(as_out(row)), **caller.actor))
+        return [row.id for row in rows]
+
+    def purge(self, caller: Caller, file_id: UUID) -> None:
+        """Delete a file for good, live or trashed: the row first, then the bytes.
+
+        Raises:
+            ForbiddenError: the caller may not manage files.
+            NotFoundError: unknown.
+        """
+        caller.require(Permission.MANAGE)
+        with db.transaction() as tx:
+            row = tx.execute(_by_id, {"id": file_id}).first()
+            if row is None or not tx.execute(sa.delete(files).where(files.c.seq == row.seq)).rowcount:
+                raise NotFoundError("no such file")
+            tallies.add(
+                tx, row.created_by, row.backend, is_deleted=row.is_deleted, files=-1, size_bytes=-row.size_bytes
+            )
+            self._removals.plan(tx, row.backend, _location(row), row.key, caller.settings)
+            about = event_fields(as_out(row))
+            if not row.is_deleted:
+                tx.emit(FileDeleted(**about, permanent=True, **caller.actor))
+            tx.emit(FilePurged(**about, **caller.actor))
+
+
+def _location(row: Any) -> dict[str, Any]:
+    return (row.extra_metadata or {}).get("location") or {}
+
+
+def _found(connection: sa.Connection, caller: Caller, file_id: UUID, *, trash: bool) -> Any:
+    row = connection.execute(_by_id, {"id": file_id}).first()
+    if row is None or row.is_deleted is not trash:
+        raise NotFoundError("no such file")
+    if not caller.sees_everything and row.created_by != caller.user_id:
+        raise NotFoundError("not yours")
+    return row
+
+
+def _touched(caller: Caller, now: datetime) -> dict[str, Any]:
+    return {"updated_at": now, "updated_by": caller.user_id}
+
+
+def _change(
+    tx: db.Transaction, caller: Caller, ids: Sequence[UUID], *, trash: bool, values: dict[str, Any]
+) -> list[Any]:
+    """Update the rows that are in the expected state and return them as they are now."""
+    conditions = [files.c.id.in_(ids), files.c.is_deleted == sa.literal(trash)]
+    visible = visible_to(caller)
+    if visible is not None:
+        conditions.append(visible)
+    changed = tx.execute(sa.update(files).where(*conditions).values(values).returning(files.c.id)).scalars().all()
+    if not changed:
+        return []
+    rows = {row.id: row for row in tx.execute(select_stored.where(files.c.id.in_(changed)))}
+    return [rows[file_id] for file_id in dict.fromkeys(ids) if file_id in rows]

@@ -1,0 +1,48 @@
+"""Password hashes: argon2id, a few at a time.
+
+One verification takes 64 MiB and some hundredths of a second by design, so a
+crowd of sign-ins must queue here rather than take the machine down.
+"""
+
+import threading
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+MIN_LENGTH = 8
+MAX_LENGTH = 1024
+
+_hasher = PasswordHasher()
+_few = threading.BoundedSemaphore(2)
+# For names nobody has: checking them takes as long as checking real ones.
+_nobody = _hasher.hash("nobody has this password")
+
+
+def hashed(password: str) -> str:
+    """Return the hash to store."""
+    with _few:
+        return _hasher.hash(password)
+
+
+def matches(password_hash: str | None, password: str) -> bool:
+    """Whether the password is right; None stands for an account that does not exist."""
+    try:
+        with _few:
+            _hasher.verify(password_hash or _nobody, password[:MAX_LENGTH])
+    except (VerificationError, InvalidHashError):
+        return False
+    return password_hash is not None
+
+
+def outdated(password_hash: str) -> bool:
+    """Whether the hash was made with other parameters than today's."""
+    return _hasher.check_needs_rehash(password_hash)
+
+
+def problem(password: object) -> str | None:
+    """What is wrong with a new password: a key of the namespace ``validation``, or None."""
+    if not isinstance(password, str) or not password:
+        return "required"
+    if len(password) < MIN_LENGTH:
+        return "password_too_short"
+    return "password_too_long" if len(password) > MAX_LENGTH else None

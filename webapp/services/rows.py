@@ -1,0 +1,68 @@
+"""Rows of stored files: how they are selected, and what they look like from outside."""
+
+from typing import Any
+
+import sqlalchemy as sa
+
+from webapp.contracts.files import StoredFileOut
+from webapp.models import StoredFile, User
+from webapp.services.access import Caller
+
+files = StoredFile.__table__
+users = User.__table__
+
+_shown = (
+    files.c.id,
+    files.c.key,
+    files.c.filename,
+    files.c.content_type,
+    files.c.size_bytes,
+    files.c.backend,
+    files.c.checksum_sha256,
+    files.c.created_by,
+    files.c.created_at,
+    files.c.deleted_at,
+    users.c.username,
+)
+_joined = files.outerjoin(users, users.c.id == files.c.created_by)
+
+select_shown = sa.select(*_shown).select_from(_joined)
+"""What :func:`as_out` needs."""
+select_stored = sa.select(*_shown, files.c.seq, files.c.is_deleted, files.c.extra_metadata).select_from(_joined)
+"""That, and where the bytes are."""
+
+
+def as_out(row: Any) -> StoredFileOut:
+    """Turn a row of :data:`select_shown` or :data:`select_stored` into the public shape."""
+    return StoredFileOut(
+        id=row.id,
+        key=row.key,
+        filename=row.filename,
+        content_type=row.content_type,
+        size_bytes=row.size_bytes,
+        backend=row.backend,
+        checksum_sha256=row.checksum_sha256,
+        uploaded_by=None if row.created_by is None else str(row.created_by),
+        uploaded_by_name=row.username,
+        created_at=row.created_at,
+        deleted_at=row.deleted_at,
+    )
+
+
+def event_fields(out: StoredFileOut) -> dict[str, Any]:
+    """The fields file events share."""
+    return {
+        "file_id": out.id,
+        "key": out.key,
+        "filename": out.filename,
+        "content_type": out.content_type,
+        "size_bytes": out.size_bytes,
+        "backend": out.backend,
+        "checksum_sha256": out.checksum_sha256,
+        "uploaded_by": out.uploaded_by,
+    }
+
+
+def visible_to(caller: Caller) -> sa.ColumnElement[bool] | None:
+    """The condition that hides other people's files; None where there is none."""
+    return None if caller.sees_everything else files.c.created_by == caller.user_id

@@ -1,0 +1,164 @@
+"""Signed-in browsers: a random secret in a cookie, its hash in the database, gone at once when revoked."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import sqlalchemy as sa
+
+from webapp import db
+from webapp.contracts.events import SignedIn, UserChanged
+from webapp.models import User, UserSession
+from webapp.services import filenames, passwords
+from webapp.services.access import Caller, permissions_of
+from webapp.services.errors import ForbiddenError, UnauthenticatedError, ValidationError
+from webapp.services.settings import SettingsService
+from webapp.services.throttle import Throttle
+
+LASTS = timedelta(days=14)
+SEEN_PRECISION = timedelta(minutes=5)
+
+_users = User.__table__
+_sessions = UserSession.__table__
+_by_hash = (
+    sa.select(
+        _sessions.c.id,
+        _sessions.c.expires_at,
+        _sessions.c.last_seen_at,
+        _users.c.id.label("user_id"),
+        _users.c.username,
+        _users.c.role,
+    )
+    .join(_users, _users.c.id == _sessions.c.user_id)
+    .where(
+        _sessions.c.secret_hash == sa.bindparam("hash"), _users.c.active.is_(sa.true()), _users.c.deleted_at.is_(None)
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """Where a sign-in comes from."""
+
+    address: str
+    user_agent: str = ""
+
+
+class SessionService:
+    """Signs people in and out."""
+
+    def __init__(self, settings: SettingsService) -> None:
+        """Callers are given the settings of their moment."""
+        self._settings = settings
+        self._throttle = Throttle()
+
+    def sign_in(self, username: str, password: str, client: Client) -> str:
+        """Check name and password and return the secret for the cookie.
+
+        Raises:
+            RateLimitedError: too many failures of this account or from this address.
+            UnauthenticatedError: wrong name or password, or a disabled account: all alike.
+        """
+        folded = filenames.fold(username)[:256]
+        attempt = self._throttle.begin(folded, client.address)
+        with db.read() as connection:
+            query = sa.select(_users).where(_users.c.username_folded == folded, _users.c.deleted_at.is_(None))
+            row = connection.execute(query).first()
+        if not passwords.matches(row.password_hash if row is not None and row.active else None, password):
+            raise UnauthenticatedError("wrong name or password")
+        assert row is not None
+        secret = secrets.token_urlsafe(32)
+        now = datetime.now(UTC)
+        session = {
+            "id": uuid4(),
+            "secret_hash": _hashed(secret),
+            "user_id": row.id,
+            "created_at": now,
+            "last_seen_at": now,
+            "expires_at": now + LASTS,
+            "address": client.address[:64],
+            "user_agent": client.user_agent[:255],
+        }
+        with db.transaction() as tx:
+            # The account may have been disabled, or its password changed, while argon2 was at work.
+            unchanged = sa.and_(_users.c.password_hash == row.password_hash, _users.c.active.is_(sa.true()))
+            if tx.execute(sa.select(_users.c.id).where(_users.c.id == row.id, unchanged)).first() is None:
+                raise UnauthenticatedError("the account has changed")
+            tx.execute(sa.insert(_sessions), session)
+            attempt.succeeded(tx)
+            if passwords.outdated(row.password_hash):
+                renewed = {"password_hash": passwords.hashed(password)}
+                tx.execute(sa.update(_users).where(_users.c.id == row.id).values(renewed))
+            tx.emit(
+                SignedIn(
+                    user_id=str(row.id),
+                    username=row.username,
+                    address=client.address,
+                    actor_id=str(row.id),
+                    actor_name=row.username,
+                )
+            )
+        return secret
+
+    def authenticate(self, secret: str, request_id: str | None = None) -> Caller:
+        """Tell whose session this is.
+
+        Raises:
+            UnauthenticatedError: nobody's, expired, revoked, or of a disabled account.
+        """
+        now = datetime.now(UTC)
+        with db.read() as connection:
+            row = connection.execute(_by_hash, {"hash": _hashed(secret)}).first()
+            if row is None or row.expires_at <= now:
+                raise UnauthenticatedError("no such session")
+            settings = self._settings.current(connection)
+        if now - row.last_seen_at > SEEN_PRECISION:
+            with db.transaction() as tx:
+                tx.execute(sa.update(_sessions).where(_sessions.c.id == row.id).values(last_seen_at=now))
+        return Caller(
+            user_id=row.user_id,
+            username=row.username,
+            role=row.role,
+            permissions=permissions_of(row.role, None),
+            settings=settings,
+            request_id=request_id,
+            session_id=row.id,
+        )
+
+    def sign_out(self, session_id: UUID) -> None:
+        """End one session."""
+        with db.transaction() as tx:
+            tx.execute(sa.delete(_sessions).where(_sessions.c.id == session_id))
+
+    def change_password(self, caller: Caller, current: str, new: str, client: Client) -> None:
+        """Set the caller's own password and end all their other sessions.
+
+        Raises:
+            ForbiddenError: the caller is a token.
+            RateLimitedError: too many wrong passwords.
+            ValidationError: the current password is wrong or the new one does not do.
+        """
+        if caller.session_id is None:
+            raise ForbiddenError("passwords are changed by people")
+        attempt = self._throttle.begin(filenames.fold(caller.username), client.address)
+        with db.read() as connection:
+            row = connection.execute(sa.select(_users.c.password_hash).where(_users.c.id == caller.user_id)).one()
+        if not passwords.matches(row.password_hash, current):
+            raise ValidationError({"current_password": "wrong_password"})
+        if problem := passwords.problem(new):
+            raise ValidationError({"password": problem})
+        values = {"password_hash": passwords.hashed(new)}
+        others = sa.and_(_sessions.c.user_id == caller.user_id, _sessions.c.id != caller.session_id)
+        with db.transaction() as tx:
+            attempt.succeeded(tx)
+            tx.execute(sa.update(_users).where(_users.c.id == caller.user_id).values(values))
+            tx.execute(sa.delete(_sessions).where(others))
+            tx.emit(
+                UserChanged(user_id=str(caller.user_id), username=caller.username, names=("password",), **caller.actor)
+            )
+
+
+def _hashed(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
