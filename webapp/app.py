@@ -5,7 +5,7 @@ from flask.sessions import SecureCookieSessionInterface
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import api, config, db, logs, metrics, models, plugins, services, ui
+from webapp import api, config, db, logs, metrics, plugins, services, ui
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.backends.registry import BackendRegistry
 from webapp.http import access_log, auth, bodies, converters, errors, headers
@@ -66,7 +66,6 @@ def _configure(app: Flask, settings: config.Config) -> None:
 
 
 def _database(app: Flask, settings: config.Config) -> None:
-    assert models.Base is db.Base  # the models have to be imported before Alembic compares them
     db.db.init_app(app)
     Migrate(app, db.db, directory=str(MIGRATIONS), render_as_batch=settings.is_sqlite, compare_type=True)
 

@@ -9,8 +9,10 @@ from pathlib import Path
 import click
 import flask_migrate
 import orjson
+import sqlalchemy.exc
 from flask import Flask
 
+from webapp.api import openapi
 from webapp.app import create_app
 from webapp.config import PROJECT_ROOT
 from webapp.contracts.errors import StowageError
@@ -36,6 +38,8 @@ def main() -> None:
     except ValidationError as exc:
         wrong = "; ".join(f"{e['field']}: {e['message']}" for e in errors.sentences(exc))
         _fail(wrong)
+    except sqlalchemy.exc.DBAPIError as exc:
+        _fail(f"The database is not ready; `stowage db upgrade` makes its tables. ({type(exc.orig).__name__})")
     except StowageError as exc:
         _fail(f"{t(f'errors.{exc.code}')} ({exc})")
 
@@ -62,7 +66,7 @@ def serve(host: str, port: int) -> None:
     command = ["-m", "gunicorn", "--config", str(config), "--chdir", str(PROJECT_ROOT), "--bind", bind, "wsgi:app"]
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execv(sys.executable, [sys.executable, *command])
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 (the point is to become gunicorn)
 
 
 def _first_admin(services: Services) -> None:
@@ -219,8 +223,6 @@ def db_current() -> None:
 @cli.command("openapi")
 def openapi_document() -> None:
     """Print the OpenAPI document of the JSON API."""
-    from webapp.api import openapi
-
     app = _app()
     click.echo(orjson.dumps(openapi.document(app), option=orjson.OPT_INDENT_2).decode())
 

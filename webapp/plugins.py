@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any, TypeVar
 
 from webapp.backends.registry import BackendRegistry
@@ -41,13 +41,13 @@ def load(registry: BackendRegistry) -> None:
     """Register the backends and set up the plugins that are installed."""
     host = Host(registry)
     for entry in entry_points(group=BACKENDS):
-        _guarded(entry.name, lambda entry=entry: registry.register(entry.load()))
+        _guarded(entry, registry.register)
     for entry in entry_points(group=PLUGINS):
-        _guarded(entry.name, lambda entry=entry: entry.load()(host))
+        _guarded(entry, lambda loaded: loaded(host))
 
 
-def _guarded(name: str, step: Callable[[], object]) -> None:
+def _guarded(entry: EntryPoint, use: Callable[[Any], object]) -> None:
     try:
-        step()
+        use(entry.load())
     except Exception:
-        log.exception("a plugin could not be loaded", extra={"plugin": name})
+        log.exception("a plugin could not be loaded", extra={"plugin": entry.name})

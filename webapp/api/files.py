@@ -163,7 +163,7 @@ def download(file_id: UUID) -> Response:
 
 
 @blueprint.delete("/files/<uuid:file_id>")
-@permission(Permission.DELETE)
+@permission(Permission.DELETE, Permission.MANAGE)
 @describe(
     summary="Move a file to the trash, or delete it for good",
     query=DeleteQuery,

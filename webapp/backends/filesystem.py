@@ -156,8 +156,9 @@ class FilesystemBackend:
         return removed
 
     def _open_root(self, opened: ExitStack, *, create: bool = False) -> int:
-        if create:
+        if create and not os.path.isdir(self._root):
             os.makedirs(self._root, DIRECTORY_MODE, exist_ok=True)
+            os.chmod(self._root, DIRECTORY_MODE)  # whatever the umask says
         # The root itself may be a symbolic link: that is the operator's choice.
         return _keep(opened, os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
 

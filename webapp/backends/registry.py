@@ -1,7 +1,7 @@
 """Which backends there are, and one instance of each per set of option values."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from webapp.contracts.backends import SettingField, StorageBackend
 from webapp.contracts.errors import ConfigurationError
@@ -10,6 +10,16 @@ _ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local
 _METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
 # Instances for rows written under former settings pile up only as settings change.
 _MOST_INSTANCES = 64
+
+
+def _expected(backend_class: type[StorageBackend]) -> Iterator[str]:
+    """What the class has to have, the methods of the capabilities it claims included."""
+    yield from _ATTRIBUTES
+    yield from _METHODS
+    if getattr(backend_class, "supports_local_files", False):
+        yield "open_local"
+    if getattr(backend_class, "supports_recovery", False):
+        yield from ("settle", "recover")
 
 
 class BackendRegistry:
@@ -27,7 +37,7 @@ class BackendRegistry:
         Raises:
             ConfigurationError: part of the protocol is missing, or the id is malformed or taken.
         """
-        missing = [name for name in (*_ATTRIBUTES, *_METHODS) if not hasattr(backend_class, name)]
+        missing = [name for name in _expected(backend_class) if not hasattr(backend_class, name)]
         if missing:
             raise ConfigurationError(f"{backend_class.__name__} lacks {', '.join(missing)}")
         backend_id = backend_class.backend_id

@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from webapp.contracts.backends import LocalFiles, Recoverable, StorageBackend
+from webapp.contracts.backends import Bytes, LocalFiles, Recoverable, StorageBackend
 from webapp.contracts.errors import NotSupportedError, StorageNotFoundError
 
 
@@ -58,7 +58,7 @@ class BackendConformance:
 
     def test_chunks_of_any_buffer_type_are_taken_in_order(self) -> None:
         backend, key = self.make_backend(), self.new_key()
-        chunks = [b"one", bytearray(b"two"), memoryview(b"three"), b"", b"four"]
+        chunks: list[Bytes] = [b"one", bytearray(b"two"), memoryview(b"three"), b"", b"four"]
         backend.put(key, iter(chunks), content_type="text/plain")
         assert self.read(backend, key) == b"onetwothreefour"
 

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from flask import Flask, current_app, g, redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError as WtfValidationError
 
 from webapp.http import bodies, context, errors
 from webapp.services.access import Caller, Permission
-from webapp.services.errors import CsrfError, TooLargeError, UnauthenticatedError
+from webapp.services.errors import CsrfError, ForbiddenError, TooLargeError, UnauthenticatedError
 
 SMALL_BODY = 1024 * 1024
 """Most bytes of a JSON body or an HTML form."""
@@ -33,7 +34,8 @@ class Policy:
     """What a view asks of a request."""
 
     public: bool = False
-    permission: Permission | None = None
+    permissions: tuple[Permission, ...] = ()
+    """One of these is needed; the service may ask for a certain one."""
     upload: bool = False
     """The view reads the body itself, and it may be as large as a file."""
 
@@ -48,9 +50,9 @@ def signed_in(view: View) -> View:
     return _with_policy(view, Policy())
 
 
-def permission(needed: Permission, *, upload: bool = False) -> Callable[[View], View]:
-    """Only those with this permission may call this."""
-    return lambda view: _with_policy(view, Policy(permission=needed, upload=upload))
+def permission(*needed: Permission, upload: bool = False) -> Callable[[View], View]:
+    """Only those with one of these permissions may call this."""
+    return lambda view: _with_policy(view, Policy(permissions=needed, upload=upload))
 
 
 def _with_policy(view: View, policy: Policy) -> View:
@@ -66,12 +68,12 @@ def register(app: Flask) -> None:
     app.jinja_env.globals["csrf_token"] = generate_csrf
 
 
-def _check() -> Response | None:
+def _check() -> ResponseReturnValue | None:
     if request.endpoint is None:
         return None  # 404 and 405 answer for themselves
     if request.endpoint == "static":
         return None
-    policy: Policy = current_app.view_functions[request.endpoint].__policy__  # type: ignore[attr-defined]
+    policy = _policy()
     unsafe = request.method not in _SAFE
     request.max_content_length = SMALL_BODY
     if policy.public:
@@ -85,11 +87,17 @@ def _check() -> Response | None:
         if errors.wants_page():
             return redirect(url_for("account.login", next=_here()), 303)
         raise
-    if policy.permission is not None:
-        g.caller.require(policy.permission)
+    if policy.permissions and g.caller.permissions.isdisjoint(policy.permissions):
+        raise ForbiddenError("no permission", permission=policy.permissions[0].value)
     if unsafe:
         _check_body(policy)
     return None
+
+
+def _policy() -> Policy:
+    view = current_app.view_functions[request.endpoint or ""]
+    policy: Policy = view.__policy__  # type: ignore[union-attr]
+    return policy
 
 
 def _caller() -> Caller:
@@ -157,9 +165,7 @@ def check_csrf_token(token: str | None) -> None:
 
 def _expects_field() -> bool:
     """Whether the view will read a form whose first field is the token."""
-    assert request.endpoint is not None
-    policy: Policy = current_app.view_functions[request.endpoint].__policy__  # type: ignore[attr-defined]
-    return policy.upload and bodies.is_multipart()
+    return _policy().upload and bodies.is_multipart()
 
 
 def _here() -> str:

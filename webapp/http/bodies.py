@@ -26,6 +26,8 @@ DRAIN_SECONDS = 10
 MOST_PARTS = 1000
 MOST_FIELD_BYTES = 64 * 1024
 MOST_BOUNDARY = 200
+MOST_OUTSIDE = 64 * 1024 + READ_SIZE
+"""Bytes in a row that belong to no part."""
 
 
 def register(app: Flask) -> None:
@@ -171,8 +173,16 @@ def _events() -> Iterator[MultipartSegment | Bytes | None]:
         parser = PushMultipartParser(
             boundary, max_header_size=8192, max_header_count=16, max_segment_count=MOST_PARTS, header_charset="latin-1"
         )
+        outside = 0
         for piece in raw():
-            yield from parser.parse(piece)
+            got = False
+            if not parser.closed:
+                for event in parser.parse(piece):
+                    got = True
+                    yield event
+            outside = 0 if got else outside + len(piece)
+            if outside > MOST_OUTSIDE:
+                raise BadRequestError("too much before or after the parts")
         parser.close()
     except MultipartError as exc:
         raise BadRequestError("broken multipart body") from exc
@@ -182,8 +192,8 @@ def _until_end(events: Iterator[MultipartSegment | Bytes | None]) -> Iterator[By
     for event in events:
         if event is None:
             return
-        assert not isinstance(event, MultipartSegment)
-        yield event
+        if not isinstance(event, MultipartSegment):
+            yield event
 
 
 def _value(events: Iterator[MultipartSegment | Bytes | None]) -> str:

@@ -12,12 +12,12 @@ from webapp.services.sessions import Client
 
 def services() -> Services:
     """The services of this application."""
-    return cast(Services, current_app.extensions["stowage"])
+    return cast("Services", current_app.extensions["stowage"])
 
 
 def caller() -> Caller:
     """Who is asking; only in views that are not public."""
-    return cast(Caller, g.caller)
+    return cast("Caller", g.caller)
 
 
 def client() -> Client:

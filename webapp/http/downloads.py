@@ -1,4 +1,4 @@
-"""Stored files as HTTP answers: conditional requests, ranges, and sendfile(2) for both (RFC 9110, sections 13 and 14)."""
+"""Stored files as HTTP answers: conditions and ranges (RFC 9110, sections 13 and 14), by sendfile(2) for both."""
 
 import re
 from datetime import datetime
@@ -15,7 +15,7 @@ from webapp.services.files import LocalFile, Redirect, Stored
 
 SMALL = 64 * 1024
 """Up to this size one read and one send are faster than sendfile."""
-_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,19})\s*-\s*(\d{0,19})\s*", re.IGNORECASE | re.ASCII)
+_RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,40})\s*-\s*(\d{0,40})\s*", re.IGNORECASE | re.ASCII)
 
 
 def answer(stored: Stored) -> Response:
@@ -106,7 +106,7 @@ class _Pieces:
         return self
 
     def __next__(self) -> bytes:
-        piece = cast(bytes, self._file.read(min(self._left, bodies.READ_SIZE)))
+        piece = cast("bytes", self._file.read(min(self._left, bodies.READ_SIZE)))
         if not piece:
             raise StopIteration
         self._left -= len(piece)

@@ -59,13 +59,13 @@ def body(shape: type[Shape]) -> Shape:
 def _parse(shape: type[Shape], values: Mapping[str, Any], *, from_text: bool) -> Shape:
     found: dict[str, Any] = {}
     errors: dict[str, Any] = {}
-    for f, kind, optional in _plan(shape):
+    for f, kind, optional in _plan(shape):  # type: ignore[arg-type]
         if f.name not in values or (values[f.name] is None and optional):
             if f.default is MISSING and f.default_factory is MISSING:
                 errors[f.name] = "required"
             continue
         try:
-            found[f.name] = _converted(kind, f, values[f.name], from_text)
+            found[f.name] = _converted(kind, f, values[f.name], from_text=from_text)
         except _WrongError as exc:
             errors[f.name] = exc.message
     if errors:
@@ -87,13 +87,13 @@ def _unwrapped(kind: Any) -> tuple[Any, bool]:
     return kind, False
 
 
-def _converted(kind: Any, f: Field[Any], value: Any, from_text: bool) -> Any:
+def _converted(kind: Any, f: Field[Any], value: Any, *, from_text: bool) -> Any:
     if get_origin(kind) is list:
         return _items(get_args(kind)[0], f, value)
     if kind is int:
-        return _bounded(f, _integer(value, from_text))
+        return _bounded(f, _integer(value, from_text=from_text))
     if kind is bool:
-        return _boolean(value, from_text)
+        return _boolean(value, from_text=from_text)
     if kind is datetime:
         return _moment(value)
     if kind is UUID:
@@ -107,10 +107,10 @@ def _items(kind: Any, f: Field[Any], value: Any) -> list[Any]:
         raise _WrongError("not_a_list")
     if len(value) > most:
         raise _WrongError("too_many", most=most)
-    return [_converted(kind, f, item, False) for item in value]
+    return [_converted(kind, f, item, from_text=False) for item in value]
 
 
-def _integer(value: Any, from_text: bool) -> int:
+def _integer(value: Any, *, from_text: bool) -> int:
     if from_text and isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -127,7 +127,7 @@ def _bounded(f: Field[Any], value: int) -> int:
     return value
 
 
-def _boolean(value: Any, from_text: bool) -> bool:
+def _boolean(value: Any, *, from_text: bool) -> bool:
     if from_text and isinstance(value, str) and value.lower() in _BOOLEANS:
         return _BOOLEANS[value.lower()]
     if isinstance(value, bool):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from webapp.services.errors import ForbiddenError
@@ -57,7 +57,7 @@ class Caller:
             raise ForbiddenError(f"{permission} is missing", permission=permission.value)
 
     @property
-    def actor(self) -> dict[str, str | None]:
+    def actor(self) -> dict[str, Any]:
         """The fields every event takes from whoever caused it."""
         return {"actor_id": str(self.user_id), "actor_name": self.username, "request_id": self.request_id}
 

@@ -48,8 +48,8 @@ _ACTIVE = frozenset({
 
 # Section 7.1: a tag at the start, followed by a space or ">".
 _HTML = re.compile(
-    rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|b|body|br|p|"
-    rb"svg|meta|link|base|form|img|object|embed|frameset)(?=[\t\n\x0c\r />])|(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<!--",
+    rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|"
+    rb"b|body|br|p|svg|meta|link|base|form|img|object|embed|frameset)(?=[\t\n\x0c\r />])|(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<!--",
     re.IGNORECASE,
 )
 _XML = re.compile(rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<\?xml")
@@ -148,9 +148,9 @@ def sniff(head: bytes) -> str | None:
     binary = _BINARY.search(head) is not None
     for offset, signature, media_type in _SIGNATURES:
         # Two or three letters also begin many a text.
-        if head.startswith(signature, offset) and (binary or len(signature) > 3):
-            if media_type not in _RIFF or head.startswith(b"RIFF"):
-                return media_type
+        certain = (binary or len(signature) > 3) and (media_type not in _RIFF or head.startswith(b"RIFF"))
+        if certain and head.startswith(signature, offset):
+            return media_type
     if not head:
         return None
     if head.startswith((b"\xfe\xff", b"\xff\xfe")):

@@ -26,6 +26,7 @@ COUNT_LIMIT = 10_000
 RARE = 2_000
 """Up to this many matches of the trigram index are looked up one by one."""
 TRIGRAM = 3
+MOST_TRIGRAMS = 48
 
 _COLUMNS = {
     "created_at": files.c.created_at,
@@ -100,10 +101,8 @@ def _page(
 ) -> sa.Select[Any]:
     # One row more than asked for tells whether there is a next page.
     query = query.limit(wanted.per_page + 1)
-    if descending:
-        query = query.order_by(column.desc(), files.c.seq.desc())
-    else:
-        query = query.order_by(column, files.c.seq)
+    order = (column.desc(), files.c.seq.desc()) if descending else (column, files.c.seq)
+    query = query.order_by(*order)
     if after is not None:
         here, there = sa.tuple_(column, files.c.seq), sa.tuple_(*_bound(column, after))
         return query.where(here < there if descending else here > there)
@@ -177,7 +176,8 @@ class _Search:
 
     @property
     def _match(self) -> str:
-        trigrams = {self._text[i : i + TRIGRAM] for i in range(len(self._text) - TRIGRAM + 1)}
+        # The name itself is compared as well: a few trigrams are enough to find it.
+        trigrams = {self._text[i : i + TRIGRAM] for i in range(min(MOST_TRIGRAMS, len(self._text) - TRIGRAM + 1))}
         return " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams))
 
     def conditions(self) -> list[sa.ColumnElement[bool]]:
@@ -228,13 +228,13 @@ def _encoded(sort: str, row: Any) -> str:
 def _decoded(cursor: str, sort: str) -> tuple[Any, int]:
     try:
         kept_sort, value, seq = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        if kept_sort != sort or not isinstance(seq, int) or not 0 <= seq < 2**63:
-            raise ValueError("not a cursor of this list")
         column = sort.removeprefix("-")
         if column.endswith("_at"):
-            return datetime.fromisoformat(value), seq
-        if not isinstance(value, int if column == "size" else str) or "\x00" in str(value):
-            raise ValueError("not a cursor of this list")
-        return value, seq
+            value = datetime.fromisoformat(value)
     except (ValueError, TypeError) as exc:
         raise ValidationError({"cursor": "not_a_cursor"}) from exc
+    kind = {"name": str, "size": int}.get(column, datetime)
+    whole = isinstance(seq, int) and 0 <= seq < 2**63 and isinstance(value, kind) and "\x00" not in str(value)
+    if kept_sort != sort or not whole or (kind is int and not 0 <= value < 2**63):
+        raise ValidationError({"cursor": "not_a_cursor"})
+    return value, seq

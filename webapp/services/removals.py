@@ -2,7 +2,7 @@
 
 import logging
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 
@@ -10,6 +10,7 @@ from webapp import db
 from webapp.contracts.backends import Recoverable
 from webapp.contracts.errors import StorageError
 from webapp.contracts.events import FilePurged
+from webapp.db import table
 from webapp.models import PendingRemoval, StoredFile
 from webapp.services import tallies
 from webapp.services.rows import as_out, event_fields, files, select_stored
@@ -18,8 +19,8 @@ from webapp.services.settings import Settings, SettingsService
 log = logging.getLogger(__name__)
 
 BATCH = 200
-_pending = PendingRemoval.__table__
-_keys = sa.select(StoredFile.__table__.c.key)
+_pending = table(PendingRemoval)
+_keys = sa.select(table(StoredFile).c.key)
 
 
 class RemovalService:
@@ -70,9 +71,9 @@ class RemovalService:
     def recover(self) -> int:
         """Let the active backend clear away what dead processes left; returns how many pieces that were."""
         place = self._settings.active_place(self._settings.current())
-        if not isinstance(place.backend, Recoverable):
+        if not place.backend.supports_recovery:
             return 0
-        return place.backend.recover(_is_known)
+        return cast("Recoverable", place.backend).recover(_is_known)
 
     def _remove(self, seq: int, backend: str, location: dict[str, Any], key: str, settings: Settings) -> None:
         self._settings.place_of(backend, location, settings).backend.delete(key)
@@ -82,4 +83,4 @@ class RemovalService:
 
 def _is_known(key: str) -> bool:
     with db.read() as connection:
-        return connection.execute(_keys.where(StoredFile.__table__.c.key == key)).first() is not None
+        return connection.execute(_keys.where(table(StoredFile).c.key == key)).first() is not None

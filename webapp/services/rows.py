@@ -5,11 +5,12 @@ from typing import Any
 import sqlalchemy as sa
 
 from webapp.contracts.files import StoredFileOut
+from webapp.db import table
 from webapp.models import StoredFile, User
 from webapp.services.access import Caller
 
-files = StoredFile.__table__
-users = User.__table__
+files = table(StoredFile)
+users = table(User)
 
 _shown = (
     files.c.id,

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from webapp import db
 from webapp.contracts.events import SignedIn, UserChanged
+from webapp.db import Prepared, table
 from webapp.models import User, UserSession
 from webapp.services import filenames, passwords
 from webapp.services.access import Caller, permissions_of
@@ -20,9 +21,9 @@ from webapp.services.throttle import Throttle
 LASTS = timedelta(days=14)
 SEEN_PRECISION = timedelta(minutes=5)
 
-_users = User.__table__
-_sessions = UserSession.__table__
-_by_hash = (
+_users = table(User)
+_sessions = table(UserSession)
+_by_hash = Prepared(
     sa.select(
         _sessions.c.id,
         _sessions.c.expires_at,
@@ -66,9 +67,9 @@ class SessionService:
         with db.read() as connection:
             query = sa.select(_users).where(_users.c.username_folded == folded, _users.c.deleted_at.is_(None))
             row = connection.execute(query).first()
-        if not passwords.matches(row.password_hash if row is not None and row.active else None, password):
+        known = passwords.matches(row.password_hash if row is not None and row.active else None, password)
+        if row is None or not known:
             raise UnauthenticatedError("wrong name or password")
-        assert row is not None
         secret = secrets.token_urlsafe(32)
         now = datetime.now(UTC)
         session = {
@@ -110,7 +111,7 @@ class SessionService:
         """
         now = datetime.now(UTC)
         with db.read() as connection:
-            row = connection.execute(_by_hash, {"hash": _hashed(secret)}).first()
+            row = _by_hash.first(connection, hash=_hashed(secret))
             if row is None or row.expires_at <= now:
                 raise UnauthenticatedError("no such session")
             settings = self._settings.current(connection)

@@ -18,6 +18,7 @@ from webapp.backends.registry import BackendRegistry
 from webapp.config import Config
 from webapp.contracts.backends import SettingField, StorageBackend
 from webapp.contracts.events import SettingsChanged
+from webapp.db import Prepared, table
 from webapp.models import Setting
 from webapp.services.errors import NotFoundError, ValidationError
 
@@ -80,8 +81,8 @@ class Place:
     location: dict[str, Any]
 
 
-_settings = Setting.__table__
-_all_rows = sa.select(_settings.c.module, _settings.c.name, _settings.c.value)
+_settings = table(Setting)
+_all_rows = Prepared(sa.select(_settings.c.module, _settings.c.name, _settings.c.value))
 
 
 class SettingsService:
@@ -105,9 +106,9 @@ class SettingsService:
     def current(self, connection: Connection | None = None) -> Settings:
         """Read the settings as they are now. Rows that make no sense count as their defaults."""
         if connection is None:
-            with db.read() as connection:
-                return self.current(connection)
-        stored = {name: value for module, name, value in connection.execute(_all_rows) if module == FILE_STORAGE}
+            with db.read() as opened:
+                return self.current(opened)
+        stored = {name: value for module, name, value in _all_rows.all(connection) if module == FILE_STORAGE}
         values: dict[str, Any] = {}
         for f in self.fields():
             values[f.name] = _or_default(f, stored[f.name]) if f.name in stored else f.default

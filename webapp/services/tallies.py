@@ -7,10 +7,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from webapp.db import Transaction
+from webapp.db import Transaction, table
 from webapp.models import Tally
 
-_tally = Tally.__table__
+_tally = table(Tally)
 _SLOTS = 8
 
 _add = sa.text(

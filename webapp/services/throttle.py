@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 import sqlalchemy as sa
 
 from webapp import db
+from webapp.db import table
 from webapp.models import SignInFailure
 from webapp.services.errors import RateLimitedError
 
@@ -22,7 +23,7 @@ MOST_PER_PAIR = 5
 MOST_PER_ACCOUNT = 50
 MOST_PER_ADDRESS = 50
 
-_failures = SignInFailure.__table__
+_failures = table(SignInFailure)
 _count = (
     sa.text(
         "INSERT INTO sign_in_failure (bucket, failures, expires_at) VALUES (:bucket, 1, :expires_at)"

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from webapp import db
 from webapp.contracts.events import TokenCreated, TokenRevoked
+from webapp.db import Prepared, table
 from webapp.models import ApiToken, User
 from webapp.services.access import Caller, Permission, permissions_of
 from webapp.services.errors import NotFoundError, UnauthenticatedError, ValidationError
@@ -23,9 +24,9 @@ PREFIX = "stw_"
 PREFIX_LENGTH = 12
 LAST_USE_PRECISION = timedelta(minutes=1)
 
-_tokens = ApiToken.__table__
-_users = User.__table__
-_by_hash = (
+_tokens = table(ApiToken)
+_users = table(User)
+_by_hash = Prepared(
     sa.select(
         _tokens.c.id,
         _tokens.c.scopes,
@@ -75,7 +76,7 @@ class TokenService:
         """
         now = datetime.now(UTC)
         with db.read() as connection:
-            row = connection.execute(_by_hash, {"hash": _hashed(token)}).first()
+            row = _by_hash.first(connection, hash=_hashed(token))
             if row is None or (row.expires_at is not None and row.expires_at <= now):
                 raise UnauthenticatedError("unknown or expired token")
             settings = self._settings.current(connection)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import sqlalchemy as sa
 
 from webapp import db
+from webapp.db import table
 from webapp.models import IdempotencyKey, SignInFailure, UserSession
 from webapp.services.uploads import IDEMPOTENCY_KEYS_LAST
 
@@ -12,7 +13,7 @@ from webapp.services.uploads import IDEMPOTENCY_KEYS_LAST
 def forget_expired() -> int:
     """Delete expired sessions, counters and idempotency keys; returns how many rows that were."""
     now = datetime.now(UTC)
-    sessions, failures, keys = UserSession.__table__, SignInFailure.__table__, IdempotencyKey.__table__
+    sessions, failures, keys = table(UserSession), table(SignInFailure), table(IdempotencyKey)
     with db.transaction() as tx:
         return sum(
             tx.execute(statement).rowcount

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 from uuid import UUID, uuid4
 
 import orjson
@@ -19,6 +19,7 @@ from webapp import db
 from webapp.contracts.backends import Bytes, Recoverable
 from webapp.contracts.events import FileUploaded
 from webapp.contracts.files import StoredFileOut
+from webapp.db import table
 from webapp.models import IdempotencyKey
 from webapp.services import content_types, filenames, tallies
 from webapp.services.access import Caller, Permission
@@ -31,7 +32,7 @@ log = logging.getLogger(__name__)
 HASH_IN_THREAD_FROM = 8 * 1024 * 1024
 IDEMPOTENCY_KEYS_LAST = timedelta(hours=24)
 
-_keys = IdempotencyKey.__table__
+_keys = table(IdempotencyKey)
 _insert_file = sa.insert(files)
 _insert_key = sa.insert(_keys)
 _find_key = sa.select(_keys.c.fingerprint, _keys.c.result).where(
@@ -137,8 +138,8 @@ def _write_down(caller: Caller, out: StoredFileOut, place: Place, idempotency_ke
                 },
             )
         tx.emit(FileUploaded(**event_fields(out), **caller.actor))
-        if isinstance(place.backend, Recoverable):
-            backend = place.backend
+        if place.backend.supports_recovery:
+            backend = cast("Recoverable", place.backend)
             tx.after_commit(lambda: backend.settle(out.key))
 
 

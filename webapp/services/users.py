@@ -11,14 +11,15 @@ from sqlalchemy.exc import IntegrityError
 
 from webapp import db
 from webapp.contracts.events import UserChanged, UserCreated, UserDeleted
+from webapp.db import table
 from webapp.models import ApiToken, User, UserSession
 from webapp.services import filenames, passwords
 from webapp.services.access import ROLE_ADMIN, ROLES
 from webapp.services.errors import ConflictError, NotFoundError, ValidationError
 
-_users = User.__table__
-_tokens = ApiToken.__table__
-_sessions = UserSession.__table__
+_users = table(User)
+_tokens = table(ApiToken)
+_sessions = table(UserSession)
 _living = _users.c.deleted_at.is_(None)
 _Errors = dict[str, str | tuple[str, dict[str, object]]]
 

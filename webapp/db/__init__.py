@@ -1,0 +1,22 @@
+"""The database. ``transaction()`` is the one door for writing, ``read()`` the one for reading."""
+
+from webapp.db.base import Base, BigId, EventRow, UtcDateTime, db, engine_options, table
+from webapp.db.prepared import Prepared
+from webapp.db.transactions import Transaction, acknowledge_published, read, transaction
+from webapp.db.writers import CommitOutcomeUnknownError
+
+__all__ = [
+    "Base",
+    "BigId",
+    "CommitOutcomeUnknownError",
+    "EventRow",
+    "Prepared",
+    "Transaction",
+    "UtcDateTime",
+    "acknowledge_published",
+    "db",
+    "engine_options",
+    "read",
+    "table",
+    "transaction",
+]

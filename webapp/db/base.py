@@ -1,0 +1,117 @@
+"""Declarative base, column types, and how connections are set up."""
+
+import sqlite3
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import event as sa_event
+from sqlalchemy.engine import Dialect, Engine
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.types import TypeDecorator
+
+BUSY_TIMEOUT_SECONDS = 10
+
+
+class Base(DeclarativeBase):
+    """Base of all models. Constraint names are the same on every database."""
+
+    metadata = sa.MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+def table(model: type[Base]) -> sa.Table:
+    """The Core table of a model: services work with statements, not with instances."""
+    return cast("sa.Table", model.__table__)
+
+
+db = SQLAlchemy(model_class=Base, disable_autonaming=True)
+
+BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+"""A 64-bit key that SQLite can make itself: only INTEGER PRIMARY KEY is its row id."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """A moment, stored in UTC and read back with its time zone."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Convert to UTC; SQLite has no zones, so there the zone is dropped."""
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Add the zone again."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+class EventRow(Base):
+    """The outbox, which is also the activity log."""
+
+    __tablename__ = "event"
+    __table_args__ = (
+        sa.Index(None, "subject_id", "seq"),
+        sa.Index(None, "name", "seq"),
+        sa.Index(
+            "ix_event_unpublished",
+            "seq",
+            sqlite_where=sa.text("published_at IS NULL"),
+            postgresql_where=sa.text("published_at IS NULL"),
+        ),
+    )
+
+    seq: Mapped[int] = mapped_column(BigId, primary_key=True)
+    event_id: Mapped[UUID] = mapped_column(sa.Uuid)
+    name: Mapped[str] = mapped_column(sa.String(64))
+    occurred_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    actor_id: Mapped[str | None] = mapped_column(sa.String(36))
+    actor_name: Mapped[str | None] = mapped_column(sa.String(64))
+    request_id: Mapped[str | None] = mapped_column(sa.String(64))
+    subject_id: Mapped[str | None] = mapped_column(sa.String(36))
+    payload: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+def engine_options(database_url: str) -> dict[str, Any]:
+    """Options for the engine of ``database_url``."""
+    options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": orjson.loads, "pool_timeout": 30}
+    if database_url.startswith("sqlite"):
+        # isolation_level None: pysqlite must not begin transactions on its own.
+        connect = {"isolation_level": None, "timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
+        return {**options, "connect_args": connect, "pool_size": 16, "max_overflow": 32}
+    return {**options, "pool_size": 8, "max_overflow": 16, "pool_pre_ping": True}
+
+
+def _to_json(value: object) -> str:
+    return orjson.dumps(value).decode()
+
+
+@sa_event.listens_for(Engine, "connect")
+def _prepare(connection: Any, _record: object) -> None:
+    if not isinstance(connection, sqlite3.Connection):
+        return
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
+    cursor.execute("PRAGMA journal_mode = WAL")
+    # An acknowledged upload survives a power cut: the WAL is synced at each commit.
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    # 4 MiB for each of up to 48 connections; the kernel caches the file anyway.
+    cursor.execute("PRAGMA cache_size = -4096")
+    cursor.close()

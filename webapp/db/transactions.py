@@ -1,0 +1,187 @@
+"""The one door through which everything is written, and the one for reading.
+
+Events emitted in a transaction are rows of it (the outbox) and are published
+after the commit.
+"""
+
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import fields
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, CursorResult, Engine
+from sqlalchemy.exc import DBAPIError
+
+from webapp import events
+from webapp.contracts.errors import StorageFullError
+from webapp.contracts.events import Event
+from webapp.db.base import EventRow, db, table
+from webapp.db.writers import CommitOutcomeUnknownError, writers
+
+log = logging.getLogger(__name__)
+
+ACKNOWLEDGE_AT = 64
+
+Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
+
+_COMMON = frozenset(field.name for field in fields(Event))
+_insert_event = sa.insert(table(EventRow))
+_acknowledge = (
+    sa.update(table(EventRow))
+    .where(table(EventRow).c.seq.in_(sa.bindparam("seqs", expanding=True)))
+    .values(published_at=sa.bindparam("now"))
+)
+_published: deque[int] = deque()
+
+
+class Transaction:
+    """What one change consists of: statements, events, and the way back."""
+
+    def __init__(self, connection: Connection) -> None:
+        """Belongs to :func:`transaction`."""
+        self.connection = connection
+        self._events: list[Event] = []
+        self._seqs: list[int] = []
+        self._undo: list[Callable[[], None]] = []
+        self._then: list[Callable[[], None]] = []
+
+    def execute(self, statement: sa.Executable, parameters: Parameters = None) -> CursorResult[Any]:
+        """Run one statement inside the transaction."""
+        return self.connection.execute(statement, parameters)
+
+    def emit(self, event: Event) -> None:
+        """Write the event now; publish it when the commit has happened."""
+        own = {f.name: getattr(event, f.name) for f in fields(event) if f.name not in _COMMON}
+        subject = next((own[n] for n in ("file_id", "user_id", "token_id") if n in own), None)
+        row = {
+            "event_id": event.event_id,
+            "name": type(event).__name__,
+            "occurred_at": event.occurred_at,
+            "actor_id": event.actor_id,
+            "actor_name": event.actor_name,
+            "request_id": event.request_id,
+            "subject_id": None if subject is None else str(subject),
+            "payload": own,
+        }
+        seq = self.execute(_insert_event, row).inserted_primary_key
+        self._seqs.append(seq[0])  # type: ignore[index]
+        self._events.append(event)
+
+    def on_rollback(self, undo: Callable[[], None]) -> None:
+        """Run ``undo`` should the transaction fail; last in, first out."""
+        self._undo.append(undo)
+
+    def after_commit(self, then: Callable[[], None]) -> None:
+        """Run ``then`` once the commit has happened; its failure is logged, not raised."""
+        self._then.append(then)
+
+    def roll_back(self) -> None:
+        """Undo what happened outside the database. The first error stays the one reported."""
+        for undo in reversed(self._undo):
+            try:
+                undo()
+            except Exception:
+                log.exception("compensation failed")
+
+    def publish(self) -> None:
+        """What follows a commit. Nothing here can make it undone, so nothing here raises."""
+        for then in self._then:
+            try:
+                then()
+            except Exception:
+                log.exception("work after the commit failed")
+        events.publish(self._events)
+        _published.extend(self._seqs)
+
+
+_current = threading.local()
+
+
+@contextmanager
+def transaction() -> Iterator[Transaction]:
+    """Write to the database: everything in the block, or nothing.
+
+    Raises:
+        StorageFullError: the disk of the database is full; nothing was written.
+    """
+    if getattr(_current, "connection", None) is not None:
+        raise RuntimeError("transactions do not nest: pass the open one on")
+    tx: Transaction | None = None
+    try:
+        with _full_disk_told(), writers().connection() as connection:
+            tx = Transaction(connection)
+            _current.connection = connection
+            try:
+                yield tx
+                if len(_published) >= ACKNOWLEDGE_AT:
+                    _write_acknowledgements(tx)
+            finally:
+                _current.connection = None
+    except CommitOutcomeUnknownError:
+        # The row may be there, so its bytes must stay. Backends that can recover
+        # look for the row when this process has ended.
+        log.exception("the outcome of a commit is unknown")
+        raise
+    except BaseException:
+        if tx is not None:
+            tx.roll_back()
+        raise
+    tx.publish()
+
+
+@contextmanager
+def read() -> Iterator[Connection]:
+    """A connection for reading; inside a transaction of this thread, that one's.
+
+    Give it back before bytes move: connections are few, slow clients are many.
+    """
+    current: Connection | None = getattr(_current, "connection", None)
+    if current is not None:
+        yield current
+        return
+    with _reader().connect() as connection:
+        yield connection
+
+
+def acknowledge_published() -> None:
+    """Note which events were delivered. Done in batches: it must not cost an upload a commit."""
+    if _published:
+        with transaction() as tx:
+            _write_acknowledgements(tx)
+
+
+def _write_acknowledgements(tx: Transaction) -> None:
+    seqs: list[int] = []
+    with suppress(IndexError):
+        while len(seqs) < 500:
+            seqs.append(_published.popleft())
+    tx.execute(_acknowledge, {"seqs": seqs, "now": datetime.now(UTC)})
+
+
+@contextmanager
+def _full_disk_told() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as exc:
+        if getattr(exc.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or (
+            getattr(exc.orig, "sqlstate", None) == "53100"
+        ):
+            raise StorageFullError("the disk of the database is full") from exc
+        raise
+
+
+def _reader() -> Engine:
+    engine = db.engine
+    if engine.dialect.name == "sqlite":
+        return engine  # it is in autocommit mode anyway, see engine_options()
+    cached: Engine | None = getattr(engine, "stowage_reader", None)
+    if cached is None:
+        cached = engine.execution_options(isolation_level="AUTOCOMMIT")
+        engine.stowage_reader = cached  # type: ignore[attr-defined]
+    return cached
