@@ -12,6 +12,8 @@ class Description:
     """One operation. Errors every operation can have are added by themselves."""
 
     summary: str
+    details: str = ""
+    """What the summary cannot say, in Markdown."""
     answers: dict[int, Any]
     """Status to dataclass, to a media type for bytes, or to None for an empty answer."""
     errors: tuple[str, ...] = ()

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from flask import Blueprint, Response, request, url_for
+from flask import Blueprint, Response, request
 
 from webapp.api.describe import describe
 from webapp.contracts.files import StoredFileListOut, StoredFileOut
@@ -21,8 +21,8 @@ blueprint = Blueprint("api_files", __name__, url_prefix="/file-storage")
 MOST_IDS = 200
 _UPLOAD_ERRORS = ("bad_request", "checksum_mismatch", "too_large", "bad_type", "validation_error", "backend_error")
 _UPLOAD_HEADERS = {
-    "Idempotency-Key": "Any text of your own; the same upload sent again with it answers with the first result.",
-    "Content-Digest": "RFC 9530 digest of the file's bytes, such as sha-256=:…:; a mismatch stores nothing.",
+    "Idempotency-Key": "A text of your own; for 24 hours the same upload with it answers with the first result.",
+    "Content-Digest": "RFC 9530 digest of the file's bytes, `sha-256=:…:`; a mismatch stores nothing.",
     "Repr-Digest": "The same.",
 }
 
@@ -59,7 +59,7 @@ class TrashQuery(ListQuery):
 class DeleteQuery:
     """How to delete."""
 
-    permanent: bool = field(default=False, metadata={"help": "True: row and bytes go for good."})
+    permanent: bool = field(default=False, metadata={"help": "`true`: row and bytes go for good."})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +80,7 @@ class IdsOut:
 @permission(Permission.UPLOAD, upload=True)
 @describe(
     summary="Upload a file as a form",
+    details="One part named `file`; other fields are ignored. The bytes go straight to their place, however many.",
     upload="multipart",
     answers={201: StoredFileOut},
     errors=_UPLOAD_ERRORS,
@@ -102,6 +103,7 @@ def upload_form() -> Response:
 @permission(Permission.UPLOAD, upload=True)
 @describe(
     summary="Upload a file as the body",
+    details="What `curl -T` does, with or without `Content-Length`. A body that ends early is not stored.",
     upload="raw",
     answers={201: StoredFileOut},
     errors=_UPLOAD_ERRORS,
@@ -122,7 +124,12 @@ def upload_raw(filename: str) -> Response:
 
 @blueprint.get("/files")
 @permission(Permission.DOWNLOAD)
-@describe(summary="List files", query=ListQuery, answers={200: StoredFileListOut}, errors=("validation_error",))
+@describe(
+    summary="List files",
+    details="By numbered pages, or with `cursor` through all of them in a stable order at the same cost at any depth.",
+    query=ListQuery,
+    answers={200: StoredFileListOut},
+)
 def list_files() -> Response:
     wanted = params.query(ListQuery)
     return answers.json(services().listing.list(caller(), Listing(**vars(wanted))))
@@ -130,9 +137,7 @@ def list_files() -> Response:
 
 @blueprint.get("/trash")
 @permission(Permission.DELETE)
-@describe(
-    summary="List trashed files", query=TrashQuery, answers={200: StoredFileListOut}, errors=("validation_error",)
-)
+@describe(summary="List trashed files", query=TrashQuery, answers={200: StoredFileListOut})
 def list_trash() -> Response:
     wanted = params.query(TrashQuery)
     return answers.json(services().listing.list(caller(), Listing(trash=True, **vars(wanted))))
@@ -140,7 +145,7 @@ def list_trash() -> Response:
 
 @blueprint.get("/files/<uuid:file_id>")
 @permission(Permission.DOWNLOAD)
-@describe(summary="Show a file", answers={200: StoredFileOut}, errors=("not_found",))
+@describe(summary="Show a file", answers={200: StoredFileOut})
 def show(file_id: UUID) -> Response:
     return answers.json(services().files.get(caller(), file_id))
 
@@ -149,8 +154,9 @@ def show(file_id: UUID) -> Response:
 @permission(Permission.DOWNLOAD)
 @describe(
     summary="Download a file",
+    details="As `attachment`, with its stored type. A backend that can sign URLs answers with a redirect to one.",
     answers={200: "*/*", 206: "*/*", 302: None, 304: None},
-    errors=("not_found", "range_not_satisfiable", "backend_error"),
+    errors=("range_not_satisfiable", "backend_error"),
     headers={
         "Range": "A single range of bytes.",
         "If-Range": "ETag or date the range is valid for.",
@@ -166,9 +172,9 @@ def download(file_id: UUID) -> Response:
 @permission(Permission.DELETE, Permission.MANAGE)
 @describe(
     summary="Move a file to the trash, or delete it for good",
+    details="The trash takes `file_storage.delete`. For good takes `file_storage.manage`, also for trashed files.",
     query=DeleteQuery,
     answers={204: None},
-    errors=("not_found", "validation_error"),
 )
 def delete(file_id: UUID) -> Response:
     if params.query(DeleteQuery).permanent:
@@ -180,35 +186,28 @@ def delete(file_id: UUID) -> Response:
 
 @blueprint.post("/files/<uuid:file_id>/restore")
 @permission(Permission.DELETE)
-@describe(summary="Bring a file back from the trash", answers={200: StoredFileOut}, errors=("not_found", "conflict"))
+@describe(summary="Bring a file back from the trash", answers={200: StoredFileOut}, errors=("conflict",))
 def restore(file_id: UUID) -> Response:
     return answers.json(services().files.restore(caller(), file_id))
 
 
 @blueprint.post("/files/bulk-delete")
 @permission(Permission.DELETE)
-@describe(
-    summary="Move files to the trash", body=Ids, answers={200: IdsOut}, errors=("bad_request", "validation_error")
-)
+@describe(summary="Move files to the trash", body=Ids, answers={200: IdsOut})
 def bulk_delete() -> Response:
     return answers.json(IdsOut(ids=services().files.trash_many(caller(), params.body(Ids).ids)))
 
 
 @blueprint.post("/files/bulk-restore")
 @permission(Permission.DELETE)
-@describe(
-    summary="Bring files back from the trash",
-    body=Ids,
-    answers={200: IdsOut},
-    errors=("bad_request", "validation_error"),
-)
+@describe(summary="Bring files back from the trash", body=Ids, answers={200: IdsOut})
 def bulk_restore() -> Response:
     return answers.json(IdsOut(ids=services().files.restore_many(caller(), params.body(Ids).ids)))
 
 
 def _stored(incoming: IncomingFile) -> Response:
     uploaded = services().uploads.upload(caller(), incoming)
-    location = {"Location": url_for("api_files.show", file_id=uploaded.file.id)}
+    location = {"Location": f"/api/file-storage/files/{uploaded.file.id}"}
     if uploaded.replayed:
         location["Idempotent-Replayed"] = "true"
     return answers.json(uploaded.file, 201, location)

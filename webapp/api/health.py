@@ -1,11 +1,13 @@
 """For load balancers: alive, and ready to work. No details to strangers."""
 
 import logging
+from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 from flask import Blueprint, Response
 
 from webapp import db
+from webapp.api.describe import describe
 from webapp.http import answers
 from webapp.http.auth import public
 from webapp.http.context import services
@@ -15,15 +17,24 @@ log = logging.getLogger(__name__)
 blueprint = Blueprint("health", __name__)
 
 
+@dataclass(frozen=True, kw_only=True)
+class HealthOut:
+    """How it is."""
+
+    status: str = field(metadata={"choices": ("ok", "ready", "unavailable")})
+
+
 @blueprint.get("/healthz")
 @public
+@describe(summary="Tell whether this process answers", answers={200: HealthOut})
 def healthz() -> Response:
     """This process answers."""
-    return answers.json({"status": "ok"})
+    return answers.json(HealthOut(status="ok"))
 
 
 @blueprint.get("/readyz")
 @public
+@describe(summary="Tell whether it can work: database and backend", answers={200: HealthOut, 503: HealthOut})
 def readyz() -> Response:
     """The database is there with its tables, and the settings name a backend that can be made."""
     try:
@@ -32,5 +43,5 @@ def readyz() -> Response:
         services().settings.active_place(services().settings.current())
     except Exception:
         log.exception("not ready")
-        return answers.json({"status": "unavailable"}, 503)
-    return answers.json({"status": "ready"})
+        return answers.json(HealthOut(status="unavailable"), 503)
+    return answers.json(HealthOut(status="ready"))

@@ -28,8 +28,6 @@ _KEYWORDS = {
     "max_items": "maxItems",
     "pattern": "pattern",
 }
-_OF_ITEMS = frozenset({"choices"})
-"""Of a list, these say something about its items."""
 
 
 class Schemas:
@@ -83,8 +81,7 @@ class Schemas:
     def _of_type(self, kind: Any, f: Field[Any], *, sent_by_client: bool) -> Schema:
         if (inner := _without_none(kind)) is not kind:
             return _or_null(self._of_type(inner, f, sent_by_client=sent_by_client))
-        if is_dataclass(kind):
-            assert isinstance(kind, type)
+        if isinstance(kind, type) and is_dataclass(kind):
             return self._reference(kind, sent_by_client=sent_by_client)
         if get_origin(kind) in (list, tuple):
             items = self._item(get_args(kind)[0], f, sent_by_client=sent_by_client)
@@ -92,10 +89,10 @@ class Schemas:
         return {**_PLAIN[kind], **_limits(f, kind, sent_by_client=sent_by_client)}
 
     def _item(self, kind: Any, f: Field[Any], *, sent_by_client: bool) -> Schema:
-        if is_dataclass(kind):
-            assert isinstance(kind, type)
+        if isinstance(kind, type) and is_dataclass(kind):
             return self._reference(kind, sent_by_client=sent_by_client)
-        return {**_PLAIN[kind], **_choices(f)}
+        known = f.metadata.get("known")  # told, but judged by a service
+        return {**_PLAIN[kind], **_choices(f), **({"enum": list(known)} if known else {})}
 
 
 def _limits(f: Field[Any], kind: Any, *, sent_by_client: bool) -> Schema:

@@ -20,8 +20,15 @@ blueprint = Blueprint("api_tokens", __name__, url_prefix="/tokens")
 class TokenIn:
     """A token to be made."""
 
-    name: str = field(metadata={"help": "What it is for.", "max_length": 100})
-    scopes: list[str] = field(metadata={"help": "What it may do: permissions of its owner.", "max_items": 50})
+    name: str = field(metadata={"help": "What it is for.", "min_length": 1, "max_length": 100})
+    scopes: list[str] = field(
+        metadata={
+            "help": "What it may do: permissions of its owner.",
+            "known": tuple(p.value for p in Permission),
+            "min_items": 1,
+            "max_items": 50,
+        }
+    )
     expires_at: datetime | None = field(default=None, metadata={"help": "When it stops working; null: never."})
 
 
@@ -42,7 +49,10 @@ def list_tokens() -> Response:
 @blueprint.post("")
 @permission(Permission.TOKENS)
 @describe(
-    summary="Make a token", body=TokenIn, answers={201: TokenCreatedOut}, errors=("bad_request", "validation_error")
+    summary="Make a token",
+    details="The secret is in this answer and never shown again. It can do no more than whoever makes it.",
+    body=TokenIn,
+    answers={201: TokenCreatedOut},
 )
 def create() -> Response:
     wanted = params.body(TokenIn)
@@ -52,7 +62,7 @@ def create() -> Response:
 
 @blueprint.delete("/<uuid:token_id>")
 @permission(Permission.TOKENS)
-@describe(summary="Revoke a token", answers={204: None}, errors=("not_found",))
+@describe(summary="Revoke a token", details="It stops working at once.", answers={204: None})
 def revoke(token_id: UUID) -> Response:
     services().tokens.revoke(caller(), token_id)
     return answers.nothing()

@@ -20,8 +20,8 @@ _ROLE = {"choices": tuple(ROLES)}
 class UserIn:
     """An account to be made."""
 
-    username: str = field(metadata={"max_length": 64})
-    password: str = field(metadata={"help": "At least 8 characters.", "max_length": 1024})
+    username: str = field(metadata={"help": "Unique, whatever the case.", "min_length": 1, "max_length": 64})
+    password: str = field(metadata={"help": "At least 8 characters.", "min_length": 8, "max_length": 1024})
     role: str = field(metadata=_ROLE)
 
 
@@ -31,7 +31,9 @@ class UserChanges:
 
     role: str | None = field(default=None, metadata=_ROLE)
     active: bool | None = field(default=None, metadata={"help": "False signs the account out and stops its tokens."})
-    password: str | None = field(default=None, metadata={"max_length": 1024})
+    password: str | None = field(
+        default=None, metadata={"help": "Ends all sessions of the account.", "min_length": 8, "max_length": 1024}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +56,7 @@ def list_users() -> Response:
     summary="Make an account",
     body=UserIn,
     answers={201: UserOut},
-    errors=("bad_request", "conflict", "validation_error"),
+    errors=("conflict",),
 )
 def create() -> Response:
     wanted = params.body(UserIn)
@@ -68,7 +70,7 @@ def create() -> Response:
     summary="Change an account",
     body=UserChanges,
     answers={200: UserOut},
-    errors=("bad_request", "not_found", "conflict", "validation_error"),
+    errors=("conflict",),
 )
 def change(user_id: UUID) -> Response:
     wanted = params.body(UserChanges)
@@ -78,7 +80,12 @@ def change(user_id: UUID) -> Response:
 
 @blueprint.delete("/<uuid:user_id>")
 @permission(Permission.USERS)
-@describe(summary="Remove an account; its files stay", answers={204: None}, errors=("not_found", "conflict"))
+@describe(
+    summary="Remove an account",
+    details="Its tokens and sessions end at once; its files stay. The last active admin cannot be removed.",
+    answers={204: None},
+    errors=("conflict",),
+)
 def delete(user_id: UUID) -> Response:
     services().users.delete(user_id, caller().actor)
     return answers.nothing()
