@@ -1,18 +1,25 @@
 """How Stowage is served. Why each value is what it is: docs/operations.md and benchmarks/README.md."""
 
+import contextlib
+import json
+import logging
 import os
+import secrets
 import shutil
-import tempfile
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
+from gunicorn.http.errors import LimitRequestHeaders, LimitRequestLine, ParseException
+from gunicorn.workers.gthread import ThreadWorker
+
 from webapp import logs
-from webapp.config import Environment
+from webapp.config import Environment, load
+from webapp.http.i18n import t
 
 _env = Environment(os.environ)
 _shm = Path("/dev/shm")
 
-worker_class = "gthread"
 workers = _env.integer("STOWAGE_WORKERS", min(8, max(2, os.cpu_count() or 2)), least=1)
 # Many threads to wait for slow clients; the costly sections are bounded where they are.
 threads = _env.integer("STOWAGE_THREADS", 128, least=1)
@@ -38,11 +45,58 @@ logconfig_dict = logs.settings(
     _env.choice("STOWAGE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
 )
 
-if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="stowage-metrics-", dir=worker_tmp_dir)
-    _metrics_dir: str | None = os.environ["PROMETHEUS_MULTIPROC_DIR"]
-else:
-    _metrics_dir = None
+# The counters of this run, shared by its workers. Emptied at the start: a killed master cannot do it at the end.
+_metrics = load().instance_dir / "metrics"
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+
+
+def on_starting(_server: Any) -> None:
+    """Begin with empty counters."""
+    shutil.rmtree(_metrics, ignore_errors=True)
+    _metrics.mkdir()
+
+
+class worker_class(ThreadWorker):  # type: ignore[misc]  # noqa: N801 (the name of the setting)
+    """Answers what never reaches the application in the same shape as the application."""
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Tell a client that its request cannot be read; log what it was."""
+        request_id = secrets.token_hex(12)
+        malformed = isinstance(exc, ParseException)
+        self.log.log(
+            logging.WARNING if malformed else logging.ERROR,
+            "%s from %s: %r (request_id=%s)",
+            "malformed request" if malformed else "unexpected error in a request",
+            addr,
+            exc,
+            request_id,
+            exc_info=None if malformed else exc,
+        )
+        with contextlib.suppress(OSError):
+            client.sendall(_problem(exc, request_id))
+
+
+def _problem(exc: BaseException, request_id: str) -> bytes:
+    malformed = isinstance(exc, ParseException)
+    status = 400 if malformed else 500
+    if isinstance(exc, LimitRequestHeaders | LimitRequestLine):
+        status = 431 if isinstance(exc, LimitRequestHeaders) else 414
+    code = "bad_request" if malformed else "internal_error"
+    problem = {
+        "type": f"urn:stowage:problem:{code}",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": t(f"errors.{code}"),
+        "code": code,
+        "request_id": request_id,
+    }
+    body = json.dumps(problem).encode()
+    head = (
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nConnection: close\r\n"
+        f"Content-Type: application/problem+json\r\nContent-Length: {len(body)}\r\n"
+        f"X-Request-ID: {request_id}\r\nX-Content-Type-Options: nosniff\r\nCache-Control: no-store\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def post_worker_init(worker: Any) -> None:
@@ -67,9 +121,3 @@ def child_exit(_server: Any, worker: Any) -> None:
     from prometheus_client import multiprocess
 
     multiprocess.mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
-
-
-def on_exit(_server: Any) -> None:
-    """Remove the counters of this run."""
-    if _metrics_dir is not None:
-        shutil.rmtree(_metrics_dir, ignore_errors=True)

@@ -1,7 +1,7 @@
 """The table of contents of the program."""
 
-from flask import Flask, request
-from flask.sessions import SecureCookieSessionInterface
+from flask import Flask, Request, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -72,6 +72,10 @@ def _database(app: Flask, settings: config.Config) -> None:
 
 class _Sessions(SecureCookieSessionInterface):
     """The cookie goes over HTTPS only wherever HTTPS is in use."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """Skip the cryptography for programs, which send no cookie."""
+        return super().open_session(app, request) if "HTTP_COOKIE" in request.environ else self.session_class()
 
     def get_cookie_secure(self, app: Flask) -> bool:
         return request.is_secure

@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,9 +13,9 @@ import orjson
 import sqlalchemy.exc
 from flask import Flask
 
+from webapp import config, db
 from webapp.api import openapi
 from webapp.app import create_app
-from webapp.config import PROJECT_ROOT
 from webapp.contracts.errors import StowageError
 from webapp.http import errors
 from webapp.http.i18n import t
@@ -29,6 +30,14 @@ FIRST_ADMIN = "admin"
 @click.version_option(package_name="stowage")
 def cli() -> None:
     """Stowage: the file store an organisation runs for itself."""
+
+
+@cli.result_callback()
+def _acknowledge(_result: object) -> None:
+    """Note that the events of this command were delivered, so that nobody delivers them again."""
+    if _made is not None:
+        with _made.app_context():
+            db.acknowledge_published()
 
 
 def main() -> None:
@@ -62,8 +71,18 @@ def serve(host: str, port: int) -> None:
         flask_migrate.upgrade()
         _first_admin(app.extensions["stowage"])
     bind = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    config = PROJECT_ROOT / "gunicorn.conf.py"
-    command = ["-m", "gunicorn", "--config", str(config), "--chdir", str(PROJECT_ROOT), "--bind", bind, "wsgi:app"]
+    click.echo(f"Stowage listens on http://{bind}/")
+    command = [
+        "-m",
+        "gunicorn",
+        "--config",
+        str(config.PROJECT_ROOT / "gunicorn.conf.py"),
+        "--chdir",
+        str(config.PROJECT_ROOT),
+        "--bind",
+        bind,
+        "wsgi:app",
+    ]
     sys.stdout.flush()
     sys.stderr.flush()
     os.execv(sys.executable, [sys.executable, *command])  # noqa: S606 (the point is to become gunicorn)
@@ -223,7 +242,8 @@ def db_current() -> None:
 @cli.command("openapi")
 def openapi_document() -> None:
     """Print the OpenAPI document of the JSON API."""
-    app = _app()
+    with tempfile.TemporaryDirectory() as nowhere:
+        app = create_app(config.load({"STOWAGE_DATA": nowhere}))
     click.echo(orjson.dumps(openapi.document(app), option=orjson.OPT_INDENT_2).decode())
 
 

@@ -98,7 +98,8 @@ class Setting(Base):
 
     module: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
     name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    value: Mapped[Any] = mapped_column(sa.JSON)
+    # Text, not JSON: a row that is garbage must not keep the others from being read.
+    value: Mapped[str] = mapped_column(sa.Text)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
     updated_by: Mapped[str | None] = mapped_column(sa.String(36))
 

@@ -230,7 +230,7 @@ def _events_and_settings() -> None:
         "setting",
         sa.Column("module", sa.String(length=64), nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
-        sa.Column("value", sa.JSON(), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_by", sa.String(length=36), nullable=True),
         sa.PrimaryKeyConstraint("module", "name", name=op.f("pk_setting")),

@@ -1,8 +1,8 @@
 """The database. ``transaction()`` is the one door for writing, ``read()`` the one for reading."""
 
 from webapp.db.base import Base, BigId, EventRow, UtcDateTime, db, engine_options, table
-from webapp.db.prepared import Prepared
-from webapp.db.transactions import Transaction, acknowledge_published, read, transaction
+from webapp.db.prepared import Prepared, insert
+from webapp.db.transactions import Transaction, acknowledge_published, best_effort, read, transaction
 from webapp.db.writers import CommitOutcomeUnknownError
 
 __all__ = [
@@ -14,8 +14,10 @@ __all__ = [
     "Transaction",
     "UtcDateTime",
     "acknowledge_published",
+    "best_effort",
     "db",
     "engine_options",
+    "insert",
     "read",
     "table",
     "transaction",

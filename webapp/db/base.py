@@ -90,7 +90,7 @@ class EventRow(Base):
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """Options for the engine of ``database_url``."""
-    options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": orjson.loads, "pool_timeout": 30}
+    options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": _from_json, "pool_timeout": 30}
     if database_url.startswith("sqlite"):
         # isolation_level None: pysqlite must not begin transactions on its own.
         connect = {"isolation_level": None, "timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}
@@ -100,6 +100,11 @@ def engine_options(database_url: str) -> dict[str, Any]:
 
 def _to_json(value: object) -> str:
     return orjson.dumps(value).decode()
+
+
+def _from_json(value: Any) -> Any:
+    # A JSON column of SQLite has numeric affinity: a lone number comes back as one.
+    return orjson.loads(value) if isinstance(value, str | bytes) else value
 
 
 @sa_event.listens_for(Engine, "connect")

@@ -22,16 +22,18 @@ from webapp import events
 from webapp.contracts.errors import StorageFullError
 from webapp.contracts.events import Event
 from webapp.db.base import EventRow, db, table
+from webapp.db.prepared import insert
 from webapp.db.writers import CommitOutcomeUnknownError, writers
 
 log = logging.getLogger(__name__)
 
 ACKNOWLEDGE_AT = 64
+POSTGRESQL_DISK_FULL = "53100"
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _COMMON = frozenset(field.name for field in fields(Event))
-_insert_event = sa.insert(table(EventRow))
+_insert_event = insert(table(EventRow), returning=table(EventRow).c.seq)
 _acknowledge = (
     sa.update(table(EventRow))
     .where(table(EventRow).c.seq.in_(sa.bindparam("seqs", expanding=True)))
@@ -69,8 +71,7 @@ class Transaction:
             "subject_id": None if subject is None else str(subject),
             "payload": own,
         }
-        seq = self.execute(_insert_event, row).inserted_primary_key
-        self._seqs.append(seq[0])  # type: ignore[index]
+        self._seqs.append(_insert_event.first(self.connection, **row).seq)
         self._events.append(event)
 
     def on_rollback(self, undo: Callable[[], None]) -> None:
@@ -149,6 +150,15 @@ def read() -> Iterator[Connection]:
         yield connection
 
 
+def best_effort(statement: sa.Executable) -> None:
+    """Note something nobody depends on: reading goes on when the disk is full."""
+    try:
+        with transaction() as tx:
+            tx.execute(statement)
+    except Exception:
+        log.warning("a note could not be written", exc_info=True)
+
+
 def acknowledge_published() -> None:
     """Note which events were delivered. Done in batches: it must not cost an upload a commit."""
     if _published:
@@ -168,10 +178,11 @@ def _write_acknowledgements(tx: Transaction) -> None:
 def _full_disk_told() -> Iterator[None]:
     try:
         yield
-    except DBAPIError as exc:
-        if getattr(exc.orig, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL or (
-            getattr(exc.orig, "sqlstate", None) == "53100"
-        ):
+    except Exception as exc:
+        # Prepared statements raise the driver's own error, the others SQLAlchemy's around it.
+        error = exc.orig if isinstance(exc, DBAPIError) else exc
+        full = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+        if full or getattr(error, "sqlstate", None) == POSTGRESQL_DISK_FULL:
             raise StorageFullError("the disk of the database is full") from exc
         raise
 

@@ -163,6 +163,11 @@ def check_csrf_token(token: str | None) -> None:
     g.csrf_checked = True
 
 
+def awaits_csrf_field() -> bool:
+    """Whether the form that is being read still has to prove itself by its token."""
+    return g.caller.session_id is not None and not g.get("csrf_checked", False)
+
+
 def _expects_field() -> bool:
     """Whether the view will read a form whose first field is the token."""
     return _policy().upload and bodies.is_multipart()

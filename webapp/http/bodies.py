@@ -48,6 +48,8 @@ def raw() -> Iterator[Bytes]:
         BadRequestError: the transfer coding is broken.
     """
     stream = request.environ["wsgi.input"]
+    if request.environ.get("HTTP_TRANSFER_ENCODING", "chunked").strip().lower() != "chunked":
+        raise BadRequestError("a transfer coding that nobody decodes")
     announced = request.content_length
     if announced is None and not request.environ.get("wsgi.input_terminated"):
         return
@@ -60,6 +62,7 @@ def raw() -> Iterator[Bytes]:
         except OSError as exc:
             raise CutUploadError("the client is gone") from exc
         except Exception as exc:  # the server's own parser errors: they share no base class
+            _close_afterwards(stream)
             raise BadRequestError("broken transfer coding") from exc
         if not piece:
             break
@@ -67,6 +70,13 @@ def raw() -> Iterator[Bytes]:
         yield piece
     if announced is not None and received < announced:
         raise CutUploadError("the body is shorter than announced")
+
+
+def _close_afterwards(stream: Any) -> None:
+    """Say ``Connection: close``: where the next request starts is unknown. Only gunicorn knows how."""
+    message = getattr(getattr(stream, "reader", None), "req", None)
+    if message is not None and hasattr(message, "force_close"):
+        message.force_close()
 
 
 def set_idle_timeout(seconds: float) -> None:

@@ -22,7 +22,7 @@ def caller() -> Caller:
 
 def client() -> Client:
     """Where the request comes from."""
-    return Client(request.remote_addr or "", request.headers.get("User-Agent", ""))
+    return Client(request.remote_addr or "", request.headers.get("User-Agent", ""), request_id())
 
 
 def request_id() -> str | None:

@@ -29,9 +29,9 @@ def answer(stored: Stored) -> Response:
     headers = _headers(out)
     if _unchanged(out):
         del headers["Content-Length"]
-        return _response(b"", 304, headers)
+        return _response([], 304, headers)
     if request.method == "HEAD":
-        return _response(b"", 200, headers)
+        return _response([], 200, headers)
     if redirect := stored.redirect():
         return _redirected(redirect)
     asked = _range(out)
@@ -44,9 +44,7 @@ def answer(stored: Stored) -> Response:
 
 def _redirected(redirect: Redirect) -> Response:
     # no-store: the link is only good for a while.
-    return _response(
-        b"", 302, {"Location": redirect.url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
-    )
+    return _response([], 302, {"Location": redirect.url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
 def _headers(out: StoredFileOut) -> dict[str, str]:

@@ -8,6 +8,7 @@ the harmless type wins.
 
 import mimetypes
 import re
+from pathlib import PurePosixPath
 
 from webapp.services.errors import BadTypeError
 
@@ -17,8 +18,7 @@ HEAD_SIZE = 2048
 """Bytes needed to sniff; the standard looks at 1,445."""
 
 # Not the machine's own mime.types: the same name has the same type everywhere.
-_by_name = mimetypes.MimeTypes(filenames=())
-for _extension, _type in {
+_by_name = mimetypes.MimeTypes(filenames=()).types_map[True] | {
     ".7z": "application/x-7z-compressed",
     ".avif": "image/avif",
     ".heic": "image/heic",
@@ -33,9 +33,11 @@ for _extension, _type in {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
     ".zst": "application/zstd",
-}.items():
-    _by_name.add_type(_type, _extension)
-_COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz": "application/x-xz"}
+}
+_COMPRESSED = {
+    ".gz": "application/gzip", ".tgz": "application/gzip", ".bz2": "application/x-bzip2",
+    ".tbz2": "application/x-bzip2", ".xz": "application/x-xz", ".txz": "application/x-xz",
+}  # fmt: skip
 
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]{1,63}/[a-z0-9!#$&^_.+-]{1,63}")
 
@@ -48,8 +50,8 @@ _ACTIVE = frozenset({
 
 # Section 7.1: a tag at the start, followed by a space or ">".
 _HTML = re.compile(
-    rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|"
-    rb"b|body|br|p|svg|meta|link|base|form|img|object|embed|frameset)(?=[\t\n\x0c\r />])|(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<!--",
+    rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<(?:!--|(?:!doctype html|html|head|script|iframe|h1|div|font|table|a|style|title|"
+    rb"b|body|br|p|svg|meta|link|base|form|img|object|embed|frameset)(?=[\t\n\x0c\r />]))",
     re.IGNORECASE,
 )
 _XML = re.compile(rb"(?:\xef\xbb\xbf)?[\t\n\x0c\r ]*<\?xml")
@@ -139,8 +141,8 @@ def normalise(declared: str | None) -> str | None:
 
 def by_filename(filename: str) -> str | None:
     """Guess from the extension, the same on every machine."""
-    media_type, encoding = _by_name.guess_type(f"file:{filename.rpartition('/')[2]}", strict=True)
-    return _COMPRESSED.get(encoding, UNKNOWN) if encoding else media_type
+    extension = PurePosixPath(filename).suffix.lower()
+    return _COMPRESSED.get(extension) or _by_name.get(extension)
 
 
 def sniff(head: bytes) -> str | None:

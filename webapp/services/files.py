@@ -184,14 +184,17 @@ class FileService:
         caller.require(Permission.MANAGE)
         with db.transaction() as tx:
             row = _by_id.first(tx.connection, id=file_id)
-            if row is None or not tx.execute(sa.delete(files).where(files.c.seq == row.seq)).rowcount:
+            if row is None:
                 raise NotFoundError("no such file")
-            tallies.add(
-                tx, row.created_by, row.backend, is_deleted=row.is_deleted, files=-1, size_bytes=-row.size_bytes
-            )
+            # Its state may have changed since: what counts is the one it is deleted in.
+            gone = sa.delete(files).where(files.c.seq == row.seq).returning(files.c.is_deleted)
+            was_deleted = tx.execute(gone).scalar()
+            if was_deleted is None:
+                raise NotFoundError("no such file")
+            tallies.add(tx, row.created_by, row.backend, is_deleted=was_deleted, files=-1, size_bytes=-row.size_bytes)
             self._removals.plan(tx, row.backend, _location(row), row.key, caller.settings)
             about = event_fields(as_out(row))
-            if not row.is_deleted:
+            if not was_deleted:
                 tx.emit(FileDeleted(**about, permanent=True, **caller.actor))
             tx.emit(FilePurged(**about, **caller.actor))
 

@@ -6,7 +6,7 @@ costs the same at any depth and neither repeats nor skips a row that stays.
 
 import base64
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -20,13 +20,10 @@ from webapp.services import filenames, tallies
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import ValidationError
 from webapp.services.rows import as_out, files, select_shown, users, visible_to
+from webapp.services.search import ESTIMATE_FROM, Search, estimate
 
 COUNT_LIMIT = 10_000
-"""Counting a search stops here: an exact number would cost more than the page itself."""
-RARE = 2_000
-"""Up to this many matches of the trigram index are looked up one by one."""
-TRIGRAM = 3
-MOST_TRIGRAMS = 48
+"""Counting stops here: an exact number would cost more than the page itself."""
 
 _COLUMNS = {
     "created_at": files.c.created_at,
@@ -71,9 +68,10 @@ class ListingService:
         column, descending = _order(wanted.sort)
         after = _decoded(wanted.cursor, wanted.sort) if wanted.cursor else None
         with db.read() as connection:
-            search = _Search(connection, wanted.q)
+            stored = _stored(connection, caller, wanted)
+            search = Search(connection, wanted.q, stored)
             conditions = _conditions(caller, wanted, search)
-            total, exact = _total(connection, caller, wanted, conditions)
+            total, exact = _total(connection, wanted, search, conditions, stored)
             query = _page(select_shown.add_columns(files.c.seq, column), wanted, column, descending, after)
             rows = connection.execute(query.where(*conditions)).all()
         more = len(rows) > wanted.per_page
@@ -114,8 +112,8 @@ def _bound(column: sa.ColumnElement[Any], after: tuple[Any, int]) -> tuple[sa.Co
     return sa.bindparam(None, after[0], column.type), sa.bindparam(None, after[1], files.c.seq.type)
 
 
-def _conditions(caller: Caller, wanted: Listing, search: "_Search") -> list[sa.ColumnElement[bool]]:
-    found: list[sa.ColumnElement[bool]] = [files.c.is_deleted == sa.literal(wanted.trash)]
+def _conditions(caller: Caller, wanted: Listing, search: Search) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = [search.state(trash=wanted.trash)]
     visible = visible_to(caller)
     if visible is not None:
         found.append(visible)
@@ -153,64 +151,27 @@ def _by(wanted: str) -> sa.ColumnElement[bool]:
         return files.c.created_by.in_(named)
 
 
-# --- search --------------------------------------------------------------------
-
-
-class _Search:
-    """The condition for ``q``: a literal, caseless part of the file name.
-
-    PostgreSQL finds its trigram index by itself. On SQLite, the index (an FTS5
-    table, see the first migration) is asked first how many names hold all the
-    trigrams: few are looked up one by one, for many the list is walked in its
-    own order, which then soon has a page full.
-    """
-
-    def __init__(self, connection: Connection, q: str) -> None:
-        self._text = filenames.fold(q)
-        self._rare = bool(
-            self._text
-            and connection.dialect.name == "sqlite"
-            and len(self._text) >= TRIGRAM
-            and connection.execute(_count_trigrams, {"match": self._match, "most": RARE + 1}).scalar_one() <= RARE
-        )
-
-    @property
-    def _match(self) -> str:
-        # The name itself is compared as well: a few trigrams are enough to find it.
-        trigrams = {self._text[i : i + TRIGRAM] for i in range(min(MOST_TRIGRAMS, len(self._text) - TRIGRAM + 1))}
-        return " AND ".join('"' + trigram.replace('"', '""') + '"' for trigram in sorted(trigrams))
-
-    def conditions(self) -> list[sa.ColumnElement[bool]]:
-        if not self._text:
-            return []
-        literal = files.c.filename_folded.contains(self._text, autoescape=True)
-        if self._rare:
-            return [files.c.seq.in_(sa.select(_fts.c.rowid).where(_matching.bindparams(match=self._match))), literal]
-        return [literal]
-
-
-_fts = sa.table("file_storage_name_search", sa.column("rowid"), sa.column("file_storage_name_search"))
-_matching = sa.text("file_storage_name_search MATCH :match")
-_count_trigrams = sa.select(sa.func.count()).select_from(
-    sa.select(_fts.c.rowid).where(_matching).limit(sa.bindparam("most")).subquery()
-)
-
-
 # --- counting ------------------------------------------------------------------
 
 
+def _stored(connection: Connection, caller: Caller, wanted: Listing) -> int:
+    """How many files this list would have without filters that the counters do not know."""
+    owner = None if caller.sees_everything else caller.user_id
+    return tallies.total(connection, is_deleted=wanted.trash, owner=owner, backend=wanted.backend or None)[0]
+
+
 def _total(
-    connection: Connection, caller: Caller, wanted: Listing, conditions: list[sa.ColumnElement[bool]]
+    connection: Connection, wanted: Listing, search: Search, conditions: list[sa.ColumnElement[bool]], stored: int
 ) -> tuple[int, bool]:
-    """How many files match: from the counters where they know it, else counted up to a limit."""
-    counted = (wanted.q, wanted.content_type, wanted.uploaded_by)
-    if (
-        not any(counted)
-        and (wanted.created_after, wanted.created_before, wanted.min_size, wanted.max_size) == (None,) * 4
-    ):
-        owner = None if caller.sees_everything else caller.user_id
-        files_, _ = tallies.total(connection, is_deleted=wanted.trash, owner=owner, backend=wanted.backend or None)
-        return files_, True
+    """How many files match, and whether that is exact: counters know, or counting is bounded."""
+    others = (wanted.content_type or None, wanted.uploaded_by or None, wanted.created_after, wanted.created_before)
+    only_search = (*others, wanted.min_size, wanted.max_size) == (None,) * 6
+    if only_search and not search.text:
+        return stored, True
+    if only_search and not search.is_rare and stored > ESTIMATE_FROM and connection.dialect.name == "sqlite":
+        about = estimate(connection, conditions, stored)
+        if about is not None:
+            return about, False
     some = sa.select(sa.literal(1)).select_from(files).where(*conditions).limit(COUNT_LIMIT + 1).subquery()
     found = connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
     return min(found, COUNT_LIMIT), found <= COUNT_LIMIT
@@ -230,8 +191,8 @@ def _decoded(cursor: str, sort: str) -> tuple[Any, int]:
         kept_sort, value, seq = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         column = sort.removeprefix("-")
         if column.endswith("_at"):
-            value = datetime.fromisoformat(value)
-    except (ValueError, TypeError) as exc:
+            value = datetime.fromisoformat(value).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError) as exc:
         raise ValidationError({"cursor": "not_a_cursor"}) from exc
     kind = {"name": str, "size": int}.get(column, datetime)
     whole = isinstance(seq, int) and 0 <= seq < 2**63 and isinstance(value, kind) and "\x00" not in str(value)

@@ -59,8 +59,13 @@ class RemovalService:
         before = datetime.now(UTC) - timedelta(days=settings.trash_retention_days)
         expired = select_stored.where(files.c.is_deleted.is_(sa.true()), files.c.deleted_at < before)
         with db.transaction() as tx:
-            rows = tx.execute(expired.order_by(files.c.deleted_at).limit(BATCH)).all()
-            tx.execute(sa.delete(files).where(files.c.seq.in_([row.seq for row in rows])))
+            found = tx.execute(expired.order_by(files.c.deleted_at).limit(BATCH)).all()
+            # Another node may have purged or a user restored some of them meanwhile.
+            still = sa.delete(files).where(
+                files.c.seq.in_([row.seq for row in found]), files.c.is_deleted.is_(sa.true())
+            )
+            gone = set(tx.execute(still.returning(files.c.seq)).scalars())
+            rows = [row for row in found if row.seq in gone]
             for row in rows:
                 location = (row.extra_metadata or {}).get("location") or {}
                 tallies.add(tx, row.created_by, row.backend, is_deleted=True, files=-1, size_bytes=-row.size_bytes)

@@ -45,6 +45,7 @@ class Client:
 
     address: str
     user_agent: str = ""
+    request_id: str | None = None
 
 
 class SessionService:
@@ -99,6 +100,7 @@ class SessionService:
                     address=client.address,
                     actor_id=str(row.id),
                     actor_name=row.username,
+                    request_id=client.request_id,
                 )
             )
         return secret
@@ -116,8 +118,7 @@ class SessionService:
                 raise UnauthenticatedError("no such session")
             settings = self._settings.current(connection)
         if now - row.last_seen_at > SEEN_PRECISION:
-            with db.transaction() as tx:
-                tx.execute(sa.update(_sessions).where(_sessions.c.id == row.id).values(last_seen_at=now))
+            db.best_effort(sa.update(_sessions).where(_sessions.c.id == row.id).values(last_seen_at=now))
         return Caller(
             user_id=row.user_id,
             username=row.username,

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -108,7 +109,7 @@ class SettingsService:
         if connection is None:
             with db.read() as opened:
                 return self.current(opened)
-        stored = {name: value for module, name, value in _all_rows.all(connection) if module == FILE_STORAGE}
+        stored = {name: text for module, name, text in _all_rows.all(connection) if module == FILE_STORAGE}
         values: dict[str, Any] = {}
         for f in self.fields():
             values[f.name] = _or_default(f, stored[f.name]) if f.name in stored else f.default
@@ -133,7 +134,12 @@ class SettingsService:
             for name, value in coerced.items():
                 tx.execute(sa.delete(_settings).where(_settings.c.module == module, _settings.c.name == name))
                 if value is not None:
-                    row = {"module": module, "name": name, "value": value, "updated_at": datetime.now(UTC)}
+                    row = {
+                        "module": module,
+                        "name": name,
+                        "value": orjson.dumps(value).decode(),
+                        "updated_at": datetime.now(UTC),
+                    }
                     tx.execute(sa.insert(_settings), {**row, "updated_by": (actor or {}).get("actor_id")})
             tx.emit(SettingsChanged(module=module, names=tuple(sorted(coerced)), **(actor or {})))
 
@@ -236,8 +242,8 @@ def _list(value: object) -> list[str] | None:
     return [item.strip() for item in items if item.strip()] or None
 
 
-def _or_default(f: SettingField, value: object) -> Any:
+def _or_default(f: SettingField, text: str) -> Any:
     try:
-        return coerce(f, value)
+        return coerce(f, orjson.loads(text))
     except ValueError:
         return f.default

@@ -7,25 +7,27 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from webapp.db import Transaction, table
+from webapp.db import Prepared, Transaction, table
 from webapp.models import Tally
 
 _tally = table(Tally)
 _SLOTS = 8
 
-_add = sa.text(
-    "INSERT INTO file_storage_tally (owner, backend, is_deleted, slot, files, bytes)"
-    " VALUES (:owner, :backend, :is_deleted, :slot, :files, :bytes)"
-    " ON CONFLICT (owner, backend, is_deleted, slot) DO UPDATE SET"
-    " files = file_storage_tally.files + excluded.files, bytes = file_storage_tally.bytes + excluded.bytes"
-).bindparams(sa.bindparam("is_deleted", type_=sa.Boolean))
+_add = Prepared(
+    sa.text(
+        "INSERT INTO file_storage_tally (owner, backend, is_deleted, slot, files, bytes)"
+        " VALUES (:owner, :backend, :is_deleted, :slot, :files, :bytes)"
+        " ON CONFLICT (owner, backend, is_deleted, slot) DO UPDATE SET"
+        " files = file_storage_tally.files + excluded.files, bytes = file_storage_tally.bytes + excluded.bytes"
+    ).bindparams(sa.bindparam("is_deleted", type_=sa.Boolean))
+)
 
 
 def add(tx: Transaction, owner: UUID | None, backend: str, *, is_deleted: bool, files: int, size_bytes: int) -> None:
     """Count ``files`` more (or, negative, fewer) files of this owner, backend and state."""
     slot = threading.get_ident() // 4096 % _SLOTS if tx.connection.dialect.name == "postgresql" else 0
     row = {"owner": str(owner or ""), "backend": backend, "is_deleted": is_deleted, "slot": slot}
-    tx.execute(_add, {**row, "files": files, "bytes": size_bytes})
+    _add.run(tx.connection, **row, files=files, bytes=size_bytes)
 
 
 def move(tx: Transaction, rows: Iterable[sa.Row[tuple[object, ...]]], *, to_trash: bool) -> None:

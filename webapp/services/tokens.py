@@ -81,8 +81,7 @@ class TokenService:
                 raise UnauthenticatedError("unknown or expired token")
             settings = self._settings.current(connection)
         if row.last_used_at is None or now - row.last_used_at > LAST_USE_PRECISION:
-            with db.transaction() as tx:
-                tx.execute(sa.update(_tokens).where(_tokens.c.id == row.id).values(last_used_at=now))
+            db.best_effort(sa.update(_tokens).where(_tokens.c.id == row.id).values(last_used_at=now))
         return Caller(
             user_id=row.user_id,
             username=row.username,

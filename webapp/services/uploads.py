@@ -19,7 +19,7 @@ from webapp import db
 from webapp.contracts.backends import Bytes, Recoverable
 from webapp.contracts.events import FileUploaded
 from webapp.contracts.files import StoredFileOut
-from webapp.db import table
+from webapp.db import Prepared, insert, table
 from webapp.models import IdempotencyKey
 from webapp.services import content_types, filenames, tallies
 from webapp.services.access import Caller, Permission
@@ -33,10 +33,12 @@ HASH_IN_THREAD_FROM = 8 * 1024 * 1024
 IDEMPOTENCY_KEYS_LAST = timedelta(hours=24)
 
 _keys = table(IdempotencyKey)
-_insert_file = sa.insert(files)
+_insert_file = insert(files)
 _insert_key = sa.insert(_keys)
-_find_key = sa.select(_keys.c.fingerprint, _keys.c.result).where(
-    _keys.c.user_id == sa.bindparam("user_id"), _keys.c.key == sa.bindparam("key")
+_find_key = Prepared(
+    sa.select(_keys.c.fingerprint, _keys.c.result).where(
+        _keys.c.user_id == sa.bindparam("user_id"), _keys.c.key == sa.bindparam("key")
+    )
 )
 
 
@@ -124,7 +126,7 @@ def _write_down(caller: Caller, out: StoredFileOut, place: Place, idempotency_ke
     undo = _Undo(place, out.key)
     with undo, db.transaction() as tx:
         tx.on_rollback(undo.run)
-        tx.execute(_insert_file, _row(caller, out, place))
+        _insert_file.run(tx.connection, **_row(caller, out, place))
         tallies.add(tx, caller.user_id, out.backend, is_deleted=False, files=1, size_bytes=out.size_bytes)
         if idempotency_key:
             tx.execute(
@@ -202,7 +204,7 @@ def _peek(chunks: Iterator[Bytes]) -> tuple[bytes, Iterator[Bytes]]:
 
 def _first_result(caller: Caller, key: str) -> Any:
     with db.read() as connection:
-        return connection.execute(_find_key, {"user_id": caller.user_id, "key": key}).first()
+        return _find_key.first(connection, user_id=caller.user_id, key=key)
 
 
 def _replay(incoming: IncomingFile, first: Any, limit: int) -> Uploaded:

@@ -118,6 +118,7 @@ class UserService:
         """
         values = _new_values(changes)
         with db.transaction() as tx:
+            _lock_admins(tx)
             before = _found(tx.connection, user_id)
             if not values:
                 return _as_out(before)
@@ -137,6 +138,7 @@ class UserService:
             ConflictError: no active admin would be left.
         """
         with db.transaction() as tx:
+            _lock_admins(tx)
             user = _found(tx.connection, user_id)
             gone = {"deleted_at": datetime.now(UTC), "active": False, "password_hash": ""}
             tx.execute(sa.update(_users).where(_users.c.id == user_id).values(gone))
@@ -146,10 +148,20 @@ class UserService:
             tx.emit(UserDeleted(user_id=str(user_id), username=user.username, **(actor or {})))
 
 
+_admins = (
+    sa.select(_users.c.id)
+    .where(_living, _users.c.role == ROLE_ADMIN, _users.c.active.is_(sa.true()))
+    .order_by(_users.c.id)
+)
+
+
+def _lock_admins(tx: db.Transaction) -> None:
+    """Two admins that demote each other at once must not both succeed: on PostgreSQL one waits here."""
+    tx.execute(_admins.with_for_update()).all()
+
+
 def _keep_an_admin(tx: db.Transaction) -> None:
-    # FOR UPDATE: two admins that demote each other at once must not both succeed.
-    admins = sa.select(_users.c.id).where(_living, _users.c.role == ROLE_ADMIN, _users.c.active.is_(sa.true()))
-    if tx.execute(admins.order_by(_users.c.id).with_for_update()).first() is None:
+    if tx.execute(_admins).first() is None:
         raise ConflictError("the last admin stays")
 
 

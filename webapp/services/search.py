@@ -1,0 +1,113 @@
+"""Search in file names: a literal, caseless part, in any script, at a million rows as at ten.
+
+PostgreSQL finds its trigram index (pg_trgm) by itself. On SQLite there is an FTS5
+table of trigrams (first migration). Names look alike, so most trigrams of a
+search are in most names and reading their lists would cost more than reading
+the names; a sample of the names tells which ones are rare. If the rarest leave
+few candidates, these are looked up one by one; if not, the list is walked in its
+own order, which then soon has a page full.
+"""
+
+import random
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from webapp.services import filenames
+from webapp.services.rows import files
+
+RARE = 2_000
+"""Up to this many candidates are looked up one by one."""
+SAMPLE = 2_000
+SAMPLE_SECONDS = 60
+TRIGRAM = 3
+MOST_TRIGRAMS = 3
+ESTIMATE_FROM = 20_000
+"""In stores with more files than this, the number of frequent matches is estimated."""
+EXAMINED = 2_000
+
+_name_search = sa.text("file_storage_name_search MATCH :match")
+_rowid: sa.ColumnClause[int] = sa.column("rowid", sa.Integer)
+_candidates = sa.select(_rowid).select_from(sa.table("file_storage_name_search")).where(_name_search)
+
+
+class Search:
+    """The condition for one search text."""
+
+    def __init__(self, connection: Connection, text: str, stored: int) -> None:
+        """Decide how to search among ``stored`` files."""
+        self.text = filenames.fold(text)
+        self._candidates: list[int] | None = None
+        if len(self.text) >= TRIGRAM and stored > RARE and connection.dialect.name == "sqlite":
+            match = " AND ".join(_quoted(trigram) for trigram in _rarest(connection, self.text))
+            found = connection.execute(_candidates.limit(RARE + 1), {"match": match}).scalars().all()
+            self._candidates = list(found) if len(found) <= RARE else None
+
+    @property
+    def is_rare(self) -> bool:
+        """Whether the candidates are known: counting them is cheap and exact."""
+        return self._candidates is not None
+
+    def conditions(self) -> list[sa.ColumnElement[bool]]:
+        """What a row has to fulfil."""
+        if not self.text:
+            return []
+        literal = files.c.filename_folded.contains(self.text, autoescape=True)
+        return [literal] if self._candidates is None else [files.c.seq.in_(self._candidates), literal]
+
+    def state(self, *, trash: bool) -> sa.ColumnElement[bool]:
+        """Whether a row is in the trash or not.
+
+        With candidates, "+ 0" keeps SQLite from walking the index of the sort
+        order instead of looking up the few rows.
+        """
+        if self._candidates is None:
+            return files.c.is_deleted == sa.literal(trash)
+        return sa.type_coerce(files.c.is_deleted, sa.Integer) + 0 == int(trash)
+
+
+def estimate(connection: Connection, conditions: list[sa.ColumnElement[bool]], stored: int) -> int | None:
+    """About how many of ``stored`` files match, judged by the newest ones; None where these tell too little.
+
+    ``conditions`` begin with those of the list; the last one is that of the search.
+    """
+    newest = sa.select(files.c.seq).where(*conditions[:-1]).order_by(files.c.created_at.desc()).limit(EXAMINED)
+    matching = sa.select(sa.func.count()).where(files.c.seq.in_(newest), conditions[-1])
+    found: int = connection.execute(matching).scalar_one()
+    return int(found * stored / EXAMINED) // 100 * 100 if found > EXAMINED // 100 else None
+
+
+@dataclass
+class _Sample:
+    seen: Counter[str]
+    newest: int
+    until: float
+
+
+_samples: dict[str, _Sample] = {}
+
+
+def _rarest(connection: Connection, text: str) -> list[str]:
+    seen = _sample(connection).seen
+    trigrams = {text[i : i + TRIGRAM] for i in range(len(text) - TRIGRAM + 1)}
+    return sorted(trigrams, key=lambda trigram: (seen[trigram], trigram))[:MOST_TRIGRAMS]
+
+
+def _sample(connection: Connection) -> _Sample:
+    """How often trigrams occur in a sample of the names, kept for a minute: it only decides how, not what."""
+    database = str(connection.engine.url)
+    newest = connection.execute(sa.select(sa.func.max(files.c.seq))).scalar() or 0
+    kept = _samples.get(database)
+    if kept is None or kept.until < time.monotonic() or newest > 2 * kept.newest:
+        chosen = random.sample(range(1, newest + 1), min(SAMPLE, newest))
+        names = connection.execute(sa.select(files.c.filename_folded).where(files.c.seq.in_(chosen))).scalars()
+        seen = Counter(t for name in names for t in {name[i : i + TRIGRAM] for i in range(len(name) - TRIGRAM + 1)})
+        kept = _samples[database] = _Sample(seen, newest, time.monotonic() + SAMPLE_SECONDS)
+    return kept
+
+
+def _quoted(trigram: str) -> str:
+    return '"' + trigram.replace('"', '""') + '"'
