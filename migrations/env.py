@@ -10,11 +10,11 @@ MIGRATION_LOCK = 0x53746F77
 
 
 def _ours(_object: object, name: str | None, type_: str, _reflected: bool, _compare_to: object) -> bool:
-    """Autogeneration leaves the tables of the search index alone: FTS5 manages them."""
-    return not (type_ == "table" and name is not None and name.startswith("file_storage_name_search"))
+    """Autogeneration leaves the search index alone: models cannot say FTS5 or pg_trgm."""
+    return not (type_ in ("table", "index") and name is not None and "name_search" in name)
 
 
-with db.get_engine().connect() as connection:
+with db.engine.connect() as connection:
     sqlite = connection.dialect.name == "sqlite"
     if sqlite:
         # The driver is in autocommit mode (webapp/db.py); IMMEDIATE makes a second migrator wait here.

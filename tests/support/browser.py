@@ -86,7 +86,11 @@ class Page(HTMLParser):
 
 
 class Browser(Client):
-    """A client without a token that keeps cookies."""
+    """A client without a token that keeps cookies and asks for pages."""
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        super().__init__(url, token)
+        self.session.headers["Accept"] = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
     def open(self, path: str = BROWSE, **options: Any) -> Page:
         answer = self.get(path, allow_redirects=True, **options)

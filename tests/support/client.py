@@ -7,6 +7,8 @@ from urllib.parse import quote
 import requests
 
 FILES = "/api/file-storage"
+NO_SUCH_ID = "00000000-0000-4000-8000-000000000000"
+"""An id that nothing has; the same in every process, since it stands in the names of tests."""
 TIMEOUT = 60
 
 Body = bytes | IO[bytes] | Iterable[bytes]

@@ -14,6 +14,7 @@ STATUS_OF = {
     "csrf_failed": 403,
     "forbidden": 403,
     "not_found": 404,
+    "method_not_allowed": 405,
     "conflict": 409,
     "too_large": 413,
     "bad_type": 415,

@@ -22,13 +22,6 @@ from tests.support.processes import command_line, descendants, is_alive
 ADMIN_PASSWORD = "correct horse battery staple"
 USER_PASSWORD = "tr0ub4dor and three more"
 
-DEFAULTS = {
-    "file_visibility": "all",
-    "max_file_size_bytes": str(100 * 1024**2),
-    "allowed_content_types": "",
-}
-"""What the tests put back after changing a setting."""
-
 
 def stowage() -> str:
     """The command under test: the one next to this interpreter."""
@@ -116,8 +109,8 @@ class Server:
         return self._process
 
     def workers(self) -> list[int]:
-        """The processes that answer requests: those below the master that listen."""
-        return [pid for pid in descendants(self.process.pid) if is_alive(pid) and "serve" in command_line(pid)]
+        """The processes that answer requests."""
+        return [pid for pid in descendants(self.process.pid) if is_alive(pid) and "gunicorn" in command_line(pid)]
 
     def log(self) -> str:
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
@@ -126,8 +119,8 @@ class Server:
         if self.process.poll() is not None:
             raise AssertionError(f"the server went away ({self.process.returncode}):\n{self.log()[-3000:]}")
         try:
-            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except requests.ConnectionError:
+            return requests.get(f"{self.url}/readyz", timeout=3).status_code == 200
+        except (requests.ConnectionError, requests.Timeout):
             return False
 
     # Command line
@@ -168,7 +161,7 @@ class Server:
             yield
         finally:
             for name in values:
-                self.set_value(name, DEFAULTS[name])
+                self.cli("settings", "unset", "file_storage", name)
 
     def set_value(self, name: str, value: str) -> None:
         self.cli("settings", "set", "file_storage", name, value)

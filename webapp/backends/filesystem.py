@@ -35,7 +35,7 @@ DIRECTORY_MODE = 0o750
 READ_SIZE = 1024 * 1024
 INCOMING = ".incoming"
 
-_KEY = re.compile(r"[0-9a-z][0-9a-z_-]{7,127}")
+_KEY = re.compile(r"[0-9a-f]{32}")
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 _living: dict[tuple[str, str], int] = {}
@@ -83,8 +83,10 @@ class FilesystemBackend:
                 shard = _open_below(opened, root, key[:2], create=True)
                 _link(key, incoming, shard)
             except BaseException:
-                _unlink(key, incoming)
+                # The first error is the one to report: should this fail too, a sweep comes by later.
                 os.close(temporary)
+                with suppress(OSError):
+                    _unlink(key, incoming)
                 raise
             with _living_lock:
                 _living[self._root, key] = temporary
@@ -95,7 +97,7 @@ class FilesystemBackend:
         """Return the bytes in pieces of at most 1 MiB."""
         file = self.open_local(key)
         file.seek(start)
-        return _pieces(file, length)
+        return _Pieces(file, length)
 
     def open_local(self, key: str) -> BinaryIO:
         """Open the stored file, unbuffered."""
@@ -112,13 +114,15 @@ class FilesystemBackend:
     def delete(self, key: str) -> None:
         """Remove the bytes and whatever a put under way has left of them."""
         _check(key)
-        with suppress(StorageNotFoundError), _translated(), ExitStack() as opened:
-            root = self._open_root(opened)
-            with suppress(FileNotFoundError):
-                _unlink(key, _open_below(opened, root, key[:2]))
-            with suppress(FileNotFoundError):
-                _unlink(key, _open_below(opened, root, INCOMING))
-        self._forget(key)
+        try:
+            with suppress(StorageNotFoundError), _translated(), ExitStack() as opened:
+                root = self._open_root(opened)
+                with suppress(FileNotFoundError):
+                    _unlink(key, _open_below(opened, root, key[:2]))
+                with suppress(FileNotFoundError):
+                    _unlink(key, _open_below(opened, root, INCOMING))
+        finally:
+            self._forget(key)
 
     def exists(self, key: str) -> bool:
         """Tell whether a regular file stands under the key."""
@@ -144,15 +148,11 @@ class FilesystemBackend:
         with suppress(StorageNotFoundError), _translated(), ExitStack() as opened:
             root = self._open_root(opened)
             incoming = _open_below(opened, root, INCOMING)
-            for key in os.listdir(incoming):
-                with _locked_if_dead(key, incoming) as dead:
-                    if not dead:
-                        continue
-                    if not is_known(key):
-                        removed += 1
-                        with suppress(FileNotFoundError):
-                            _unlink(key, _open_below(opened, root, key[:2]))
-                    _unlink(key, incoming)
+            for key in filter(_KEY.fullmatch, os.listdir(incoming)):
+                # One that cannot be removed must not keep the others.
+                with suppress(OSError), _locked_if_dead(key, incoming) as dead:
+                    if dead:
+                        removed += _finish(key, root, incoming, known=is_known(key))
         return removed
 
     def _open_root(self, opened: ExitStack, *, create: bool = False) -> int:
@@ -167,7 +167,8 @@ class FilesystemBackend:
             with _translated(missing=StorageBackendError), ExitStack() as opened:
                 os.fsync(_open_below(opened, self._open_root(opened), key[:2]))
         except BaseException:
-            self.delete(key)
+            with suppress(StorageError):
+                self.delete(key)
             raise
 
     def _forget(self, key: str) -> None:
@@ -206,10 +207,16 @@ def _create_locked(key: str, incoming: int) -> int:
     """Create the temporary file and lock it; a sweep may get in between the two."""
     while True:
         fd = os.open(key, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, FILE_MODE, dir_fd=incoming)
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        if os.fstat(fd).st_nlink:
-            os.fchmod(fd, FILE_MODE)
-            return fd
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            if os.fstat(fd).st_nlink:
+                os.fchmod(fd, FILE_MODE)  # whatever the umask says
+                return fd
+        except BaseException:
+            os.close(fd)
+            with suppress(OSError):
+                _unlink(key, incoming)
+            raise
         os.close(fd)
 
 
@@ -222,12 +229,27 @@ def _locked_if_dead(key: str, incoming: int) -> Iterator[bool]:
         yield False
         return
     try:
-        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        yield bool(_KEY.fullmatch(key))
-    except BlockingIOError:
-        yield False
+        yield stat.S_ISREG(os.fstat(fd).st_mode) and _locked(fd)
     finally:
         os.close(fd)
+
+
+def _locked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _finish(key: str, root: int, incoming: int, *, known: bool) -> int:
+    """Undo the put of a dead process, or only drop its mark where the row was written."""
+    with ExitStack() as opened:
+        if not known:
+            with suppress(FileNotFoundError):
+                _unlink(key, _open_below(opened, root, key[:2]))
+        _unlink(key, incoming)
+    return 0 if known else 1
 
 
 def _write(fd: int, chunks: Iterable[Bytes]) -> None:
@@ -254,16 +276,28 @@ def _unlink(key: str, directory: int) -> None:
         os.unlink(key, dir_fd=directory)
 
 
-def _pieces(file: BinaryIO, length: int | None) -> Iterator[bytes]:
-    with file, _translated():
-        left = length
-        while left is None or left > 0:
-            piece = file.read(READ_SIZE if left is None else min(READ_SIZE, left))
-            if not piece:
-                return
-            if left is not None:
-                left -= len(piece)
-            yield piece
+class _Pieces:
+    """The file in pieces. An object, not a generator: closing a generator nobody began leaves the file open."""
+
+    def __init__(self, file: BinaryIO, length: int | None) -> None:
+        self._file = file
+        self._left = length
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        with _translated():
+            piece = self._file.read(READ_SIZE if self._left is None else min(READ_SIZE, self._left))
+        if not piece:
+            self.close()
+            raise StopIteration
+        if self._left is not None:
+            self._left -= len(piece)
+        return piece
+
+    def close(self) -> None:
+        self._file.close()
 
 
 @contextmanager

@@ -37,6 +37,8 @@ class BackendRegistry:
         Raises:
             ConfigurationError: part of the protocol is missing, or the id is malformed or taken.
         """
+        if not isinstance(backend_class, type):
+            raise ConfigurationError(f"{backend_class!r} is no class")
         missing = [name for name in _expected(backend_class) if not hasattr(backend_class, name)]
         if missing:
             raise ConfigurationError(f"{backend_class.__name__} lacks {', '.join(missing)}")

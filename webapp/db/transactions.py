@@ -171,6 +171,7 @@ def _write_acknowledgements(tx: Transaction) -> None:
     with suppress(IndexError):
         while len(seqs) < 500:
             seqs.append(_published.popleft())
+    tx.on_rollback(lambda: _published.extendleft(seqs))
     tx.execute(_acknowledge, {"seqs": seqs, "now": datetime.now(UTC)})
 
 

@@ -7,6 +7,7 @@ share one commit, so that one ``fsync`` pays for many small uploads.
 
 import fcntl
 import os
+import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -53,6 +54,11 @@ class _Batch:
         self.error: BaseException | None = None
         self.done = threading.Event()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the transaction is still there."""
+        return bool(self.connection.connection.driver_connection.in_transaction)  # type: ignore[union-attr]
+
     def run(self, statement: str) -> None:
         """Steer the transaction: straight on the driver's connection, which is not told apart by SQLAlchemy."""
         raw = self.connection.connection.driver_connection
@@ -75,8 +81,8 @@ class SqliteWriters:
         batch = self._enter()
         try:
             yield batch.connection
-        except BaseException:
-            self._roll_back_own(batch)
+        except BaseException as exc:
+            self._roll_back_own(batch, exc)
             self._leave(batch)
             raise
         try:
@@ -134,17 +140,20 @@ class SqliteWriters:
             raise
         return batch
 
-    def _roll_back_own(self, batch: _Batch) -> None:
+    def _roll_back_own(self, batch: _Batch, cause: BaseException) -> None:
         try:
-            if batch.size == 1:
-                batch.run("ROLLBACK")
-                batch.run("BEGIN IMMEDIATE")
-            else:
+            if batch.is_open and batch.size > 1:
                 batch.run("ROLLBACK TO own")
                 batch.run("RELEASE own")
+            elif batch.is_open:
+                batch.run("ROLLBACK")
         except Exception as exc:  # noqa: BLE001 (told to every member of the batch)
-            # SQLite rolls all of it back by itself when the disk is full.
             batch.error = exc
+        if batch.size == 1 and batch.error is None:
+            batch.run("BEGIN IMMEDIATE")
+        elif not batch.is_open:
+            # SQLite rolls everybody's work back by itself when the disk is full.
+            batch.error = batch.error or cause
 
     def _leave(self, batch: _Batch) -> None:
         """Pass the turn on to whoever waits, or finish the batch."""
@@ -165,7 +174,7 @@ class SqliteWriters:
     def _finish(batch: _Batch) -> None:
         try:
             if batch.error is None and batch.succeeded:
-                batch.run("COMMIT")
+                batch.connection.exec_driver_sql("COMMIT")
         except BaseException as exc:  # noqa: BLE001 (told to every member of the batch)
             batch.error = exc
         finally:
@@ -186,6 +195,10 @@ def _open_lock_file(database: str | None) -> int | None:
 def _copied(error: BaseException) -> BaseException:
     if isinstance(error, DBAPIError):
         return type(error)(error.statement, error.params, error.orig)  # type: ignore[arg-type]
+    if isinstance(error, sqlite3.Error):
+        copy = type(error)(*error.args)
+        copy.sqlite_errorcode = error.sqlite_errorcode
+        return copy
     return RuntimeError("the shared commit failed")
 
 

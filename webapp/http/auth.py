@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError as WtfValidationError
 
-from webapp.http import bodies, context, errors
+from webapp.http import bodies, context
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import CsrfError, ForbiddenError, TooLargeError, UnauthenticatedError
 
@@ -84,7 +84,7 @@ def _check() -> ResponseReturnValue | None:
     try:
         g.caller = _caller()
     except UnauthenticatedError:
-        if errors.wants_page():
+        if not context.is_api():
             return redirect(url_for("account.login", next=_here()), 303)
         raise
     if policy.permissions and g.caller.permissions.isdisjoint(policy.permissions):
@@ -107,8 +107,8 @@ def _caller() -> Caller:
         if scheme.lower() != "bearer" or not token.strip():
             raise UnauthenticatedError("not a bearer token")
         return context.services().tokens.authenticate(token.strip(), context.request_id())
-    secret = session.get(_COOKIE_KEY) if request.cookies else None
-    if not isinstance(secret, str):
+    secret = remembered()
+    if secret is None:
         raise UnauthenticatedError("no credentials")
     return context.services().sessions.authenticate(secret, context.request_id())
 
@@ -177,6 +177,12 @@ def _here() -> str:
     if request.method not in _SAFE:
         return url_for("ui_files.browse")
     return request.full_path if request.query_string else request.path
+
+
+def remembered() -> str | None:
+    """The secret in the cookie of this browser, whether it still opens anything or not."""
+    secret = session.get(_COOKIE_KEY) if request.cookies else None
+    return secret if isinstance(secret, str) else None
 
 
 def remember(secret: str) -> None:

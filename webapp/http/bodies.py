@@ -60,6 +60,7 @@ def raw() -> Iterator[Bytes]:
         try:
             piece = stream.read(most)
         except OSError as exc:
+            _close_afterwards(stream)
             raise CutUploadError("the client is gone") from exc
         except Exception as exc:  # the server's own parser errors: they share no base class
             _close_afterwards(stream)

@@ -99,11 +99,17 @@ _SIGNATURES: tuple[tuple[int, bytes, str], ...] = (
 )
 _RIFF = frozenset({"image/webp", "audio/wav", "video/x-msvideo"})
 
-# Signatures that only tell the container: the declared type knows more.
-_CONTAINERS = frozenset({
-    "application/zip", "application/ogg", "application/x-ole-storage", "video/mp4", "video/webm", "application/gzip",
-    "application/postscript", "image/tiff",
-})  # fmt: skip
+# Signatures that only tell the container: within these families, the declared type knows more.
+_CONTAINERS: dict[str, tuple[str, ...]] = {
+    "application/zip": ("application/", "model/"),
+    "application/x-ole-storage": ("application/",),
+    "application/gzip": ("application/", "image/svg+xml"),
+    "application/postscript": ("application/", "image/"),
+    "application/ogg": ("audio/", "video/", "application/"),
+    "video/webm": ("audio/", "video/"),
+    "video/mp4": ("audio/", "video/", "image/hei", "image/avif"),
+    "image/tiff": ("image/",),
+}
 _TEXTUAL_SUFFIXES = ("+json", "+xml", "+yaml")
 _TEXTUAL = frozenset({
     "application/json", "application/ld+json", "application/sql", "application/toml", "application/x-ndjson",
@@ -194,7 +200,7 @@ def _believed(said: str | None, sniffed: str | None) -> str:
 
 def _contradiction(said: str | None, sniffed: str | None) -> str | None:
     """The sniffed type, where it is another thing than what was said."""
-    if said is None or sniffed is None or said == sniffed or sniffed in _CONTAINERS:
+    if said is None or sniffed is None or said == sniffed or said.startswith(_CONTAINERS.get(sniffed, ())):
         return None
     if sniffed in (TEXT, "text/xml", "text/html") and is_textual(said):
         return sniffed if is_active(sniffed) and not is_active(said) else None

@@ -14,8 +14,8 @@ def clean(name: str) -> str:
     """
     name = name.encode("utf-8", "replace").decode("utf-8") if not name.isascii() else name
     name = name.replace("\\", "/").rstrip("/").rpartition("/")[2]
-    name = "".join("_" if _is_control(character) else character for character in name).strip()
-    if name in ("", ".", ".."):
+    name = "".join("_" if _is_control(character) else character for character in name)
+    if name.strip() in ("", ".", ".."):
         return NAMELESS
     return _shortened(name)
 

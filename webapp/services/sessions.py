@@ -134,6 +134,11 @@ class SessionService:
         with db.transaction() as tx:
             tx.execute(sa.delete(_sessions).where(_sessions.c.id == session_id))
 
+    def end(self, secret: str) -> None:
+        """End the session of this secret, if there is one: a browser that signs in again leaves none behind."""
+        with db.transaction() as tx:
+            tx.execute(sa.delete(_sessions).where(_sessions.c.secret_hash == _hashed(secret)))
+
     def change_password(self, caller: Caller, current: str, new: str, client: Client) -> None:
         """Set the caller's own password and end all their other sessions.
 

@@ -1,0 +1,29 @@
+"""The backends pass the tests that authors of backends get."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.backends.fakes import LinkBackend, MemoryBackend
+from webapp.backends.filesystem import FilesystemBackend
+from webapp.contracts.backends import StorageBackend
+from webapp.contracts.conformance import BackendConformance
+
+
+class TestFilesystemBackend(BackendConformance):
+    @pytest.fixture(autouse=True)
+    def _root(self, tmp_path: Path) -> None:
+        self.root = tmp_path / "uploads"
+
+    def make_backend(self) -> StorageBackend:
+        return FilesystemBackend({"fs_root_path": str(self.root)})
+
+
+class TestMemoryBackend(BackendConformance):
+    def make_backend(self) -> StorageBackend:
+        return MemoryBackend({"memory_room": "one"})
+
+
+class TestLinkBackend(BackendConformance):
+    def make_backend(self) -> StorageBackend:
+        return LinkBackend({"memory_room": "one"})

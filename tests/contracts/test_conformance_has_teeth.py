@@ -1,0 +1,133 @@
+"""The tests for authors of backends find the mistakes authors make."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.backends.fakes import MemoryBackend
+from webapp.contracts import conformance
+from webapp.contracts.backends import Bytes, StorageBackend
+from webapp.contracts.conformance import BackendConformance
+from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
+
+
+class KeepsPartsOfCutPuts(MemoryBackend):
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        self.store[key] = b""
+        for chunk in chunks:
+            self.store[key] += bytes(chunk)
+
+
+class HidesTheErrorOfTheBody(MemoryBackend):
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        try:
+            super().put(key, chunks, content_type=content_type, size=size)
+        except Exception as exc:
+            raise StorageBackendError("something") from exc
+
+
+class TellsLateThatBytesAreMissing(MemoryBackend):
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        def later() -> Iterator[bytes]:
+            yield from super(TellsLateThatBytesAreMissing, self).get(key, start=start, length=length)
+
+        return later()
+
+
+class IgnoresTheStart(MemoryBackend):
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return super().get(key, length=length)
+
+
+class IgnoresTheLength(MemoryBackend):
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        return super().get(key, start=start)
+
+
+class MissesDeletedBytes(MemoryBackend):
+    def delete(self, key: str) -> None:
+        if key not in self.store:
+            raise StorageNotFoundError("not there")
+        super().delete(key)
+
+
+class DeletesNothing(MemoryBackend):
+    def delete(self, key: str) -> None:
+        pass
+
+
+class TakesOnlyBytes(MemoryBackend):
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        self.store[key] = b"".join(chunk for chunk in chunks if isinstance(chunk, bytes))
+
+
+class KeepsToItself(MemoryBackend):
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self.store = {}
+
+
+class MakesUpLinks(MemoryBackend):
+    def presigned_get_url(self, key: str, *, filename: str, content_type: str, expires_in: int | None = None) -> str:
+        return "https://nowhere.example/"
+
+
+class PromisesLocalFiles(MemoryBackend):
+    supports_local_files = True
+
+
+class HasALongName(MemoryBackend):
+    backend_id = "x" * 33
+
+
+class ForgetsLivingPuts(MemoryBackend):
+    supports_recovery = True
+
+    def settle(self, key: str) -> None:
+        pass
+
+    def recover(self, is_known: Any) -> int:
+        gone = [key for key in self.store if not is_known(key)]
+        for key in gone:
+            del self.store[key]
+        return len(gone)
+
+
+BROKEN = {
+    KeepsPartsOfCutPuts: "test_a_put_that_is_cut_short_leaves_nothing_and_keeps_its_error",
+    HidesTheErrorOfTheBody: "test_a_put_that_is_cut_short_leaves_nothing_and_keeps_its_error",
+    TellsLateThatBytesAreMissing: "test_missing_bytes_are_told_at_once",
+    IgnoresTheStart: "test_a_part_can_be_read",
+    IgnoresTheLength: "test_a_part_can_be_read",
+    MissesDeletedBytes: "test_deleted_bytes_are_gone_and_deleting_again_is_fine",
+    DeletesNothing: "test_deleted_bytes_are_gone_and_deleting_again_is_fine",
+    TakesOnlyBytes: "test_chunks_of_any_buffer_type_are_taken_in_order",
+    KeepsToItself: "test_another_instance_sees_it",
+    MakesUpLinks: "test_presigning_works_or_says_it_does_not",
+    PromisesLocalFiles: "test_it_follows_the_protocol",
+    HasALongName: "test_it_follows_the_protocol",
+    ForgetsLivingPuts: "test_recovery_leaves_settled_and_living_puts_alone",
+}
+
+
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda backend: backend.__name__)
+def test_a_mistake_is_found(broken: type[MemoryBackend]) -> None:
+    class Suite(BackendConformance):
+        def make_backend(self) -> StorageBackend:
+            return broken({"memory_room": broken.__name__})
+
+    try:
+        with pytest.raises((AssertionError, StorageNotFoundError, StorageBackendError)):
+            getattr(Suite(), BROKEN[broken])()
+    finally:
+        MemoryBackend.forget()
+
+
+def test_the_suite_needs_no_pytest() -> None:
+    assert "pytest" not in vars(conformance)
+
+
+def test_the_suite_says_what_an_author_has_to_do() -> None:
+    with pytest.raises(AssertionError, match="how to make its backend"):
+        BackendConformance().test_what_goes_in_comes_out()

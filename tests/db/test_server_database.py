@@ -1,0 +1,73 @@
+"""On a server database, a connection that breaks during COMMIT leaves the outcome open."""
+
+# ruff: noqa: PT012 (what is inside the failing block is what is tested)
+
+import threading
+
+import pytest
+import sqlalchemy as sa
+
+from tests.db.changes import change, written
+from tests.support.app import House
+from webapp import db
+from webapp.db import CommitOutcomeUnknownError
+
+
+def _pid(connection: sa.Connection) -> int:
+    pid: int = connection.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    return pid
+
+
+def _kill(pid: int) -> None:
+    with db.db.engine.connect() as other:
+        other.execute(sa.text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+
+
+def test_a_connection_that_is_gone_at_the_commit_runs_no_undo(postgres_house: House) -> None:
+    undone: list[str] = []
+    with postgres_house.app.app_context(), pytest.raises(CommitOutcomeUnknownError), db.transaction() as tx:
+        change(tx, "a")
+        tx.on_rollback(lambda: undone.append("undone"))
+        _kill(_pid(tx.connection))
+    assert undone == []
+
+
+def test_a_connection_that_is_gone_before_runs_the_undo(postgres_house: House) -> None:
+    undone: list[str] = []
+    with postgres_house.app.app_context(), pytest.raises(sa.exc.DBAPIError), db.transaction() as tx:
+        change(tx, "a")
+        tx.on_rollback(lambda: undone.append("undone"))
+        _kill(_pid(tx.connection))
+        change(tx, "b")
+    assert undone == ["undone"]
+    assert written(postgres_house) == set()
+
+
+def test_after_a_broken_connection_the_next_transaction_works(postgres_house: House) -> None:
+    with postgres_house.app.app_context():
+        with pytest.raises(CommitOutcomeUnknownError), db.transaction() as tx:
+            change(tx, "a")
+            _kill(_pid(tx.connection))
+        with db.transaction() as tx:
+            change(tx, "b")
+    assert "b" in written(postgres_house)
+
+
+def test_writers_do_not_wait_for_one_another(postgres_house: House) -> None:
+    arrived = threading.Barrier(4)
+
+    def write(name: str) -> None:
+        with db.transaction() as tx:
+            change(tx, name)
+            arrived.wait(10)
+
+    assert postgres_house.together(*(lambda n=n: write(str(n)) for n in range(4))) == [None] * 4
+
+
+def test_many_more_threads_than_connections_all_get_their_turn(postgres_house: House) -> None:
+    def write(name: str) -> None:
+        with db.transaction() as tx:
+            change(tx, name)
+
+    assert postgres_house.together(*(lambda n=n: write(str(n)) for n in range(64))) == [None] * 64
+    assert len(written(postgres_house)) == 64

@@ -1,0 +1,140 @@
+"""People with browsers that run no script, inside the process."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from werkzeug.test import TestResponse
+
+from tests.support.app import PASSWORD, House
+from tests.support.browser import Form, Page
+from tests.support.raw import field_part, file_part, multipart
+
+BROWSE = "/file-storage/"
+TRASH = "/file-storage/trash"
+LOGIN = "/account/login"
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """An answer as Page reads it."""
+
+    url: str
+    text: str
+
+
+class Visitor:
+    """A browser: it keeps cookies, reads pages and sends their forms."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self.http = house.app.test_client()
+
+    def get(self, address: str, **options: Any) -> TestResponse:
+        options.setdefault("headers", {"Accept": "text/html"})
+        return self.http.get(address, buffered=True, **options)
+
+    def open(self, address: str = BROWSE) -> Page:
+        """The page at an address, after redirects."""
+        answer = self.get(address, follow_redirects=True)
+        assert answer.status_code == 200, f"{address}: {answer.status_code}"
+        return page_of(answer)
+
+    def post(self, address: str, data: Any = None, **options: Any) -> TestResponse:
+        options.setdefault("headers", {"Accept": "text/html"})
+        return self.http.post(address, data=data, buffered=True, **options)
+
+    def send(self, form: Form, **values: Any) -> TestResponse:
+        """Send a form with these values."""
+        address = urlsplit(form.action)
+        return self.post(address.path, {**form.fields, **values})
+
+    def press(self, page: Page, action: str, **values: Any) -> TestResponse:
+        """Press the button of the list that posts to ``action``, with the boxes ticked in ``id``."""
+        assert action in {v.get("formaction") for tag, v in page.tags if tag == "button"}, action
+        return self.send_bulk(page, action, **values)
+
+    def send_bulk(self, page: Page, action: str, **values: Any) -> TestResponse:
+        hidden = {v["name"]: v["value"] for v in bulk_fields(page)}
+        return self.post(action, {**hidden, **values})
+
+    def sign_in(self, name: str, password: str = PASSWORD, target: str | None = None) -> TestResponse:
+        address = LOGIN if target is None else f"{LOGIN}?next={target}"
+        form = self.open(address).form(password=True)
+        return self.send(form, username=name, password=password)
+
+    def is_in(self) -> bool:
+        return self.get("/account/").status_code == 200
+
+    def upload(self, *files: tuple[str, bytes], page: Page | None = None) -> Page:
+        """Fill in the upload form and look at the page after it."""
+        form = (page or self.open()).form(file=True)
+        fields = [field_part(name, value) for name, value in form.fields.items()]
+        answer = self.upload_parts([*fields, *(file_part(data, name, content_type="") for name, data in files)])
+        assert answer.status_code == 303, answer.text
+        return self.open(answer.headers["Location"])
+
+    def upload_parts(self, parts: Sequence[Any], **options: Any) -> TestResponse:
+        """Send an upload form written by hand."""
+        body = multipart(parts, **options)
+        content_type = "multipart/form-data; boundary=b0undary"
+        return self.post("/file-storage/upload", body, content_type=content_type)
+
+    def token(self) -> str:
+        return self.open().csrf_token()
+
+
+def page_of(answer: TestResponse) -> Page:
+    return Page(Sheet(answer.request.url, answer.text))  # type: ignore[arg-type]
+
+
+def bulk_fields(page: Page) -> list[dict[str, str]]:
+    """The hidden fields of the form that the rows' boxes and buttons belong to."""
+    at = next(i for i, (tag, v) in enumerate(page.tags) if tag == "form" and v.get("id") == "bulk")
+    fields = []
+    for tag, values in page.tags[at + 1 :]:
+        if tag != "input":
+            break
+        fields.append(values)
+    return fields
+
+
+def names_in(page: Page) -> list[str]:
+    """The names in the list, from top to bottom, each as the row shows it to the letter."""
+    return [v["title"] for _, v in page.tags if "mid" in v.get("class", "").split()]
+
+
+@pytest.fixture
+def house(sqlite_house: House) -> House:
+    """Pages do not care about the database: one is enough."""
+    return sqlite_house
+
+
+@pytest.fixture
+def visitor(house: House) -> Visitor:
+    """Somebody who is not signed in."""
+    return Visitor(house)
+
+
+@pytest.fixture
+def person(house: House) -> Callable[[str], Visitor]:
+    """Somebody who is."""
+
+    def make(name: str) -> Visitor:
+        visitor = Visitor(house)
+        assert visitor.sign_in(name).status_code == 303
+        return visitor
+
+    return make
+
+
+@pytest.fixture
+def admin(person: Callable[[str], Visitor]) -> Visitor:
+    return person("admin")
+
+
+@pytest.fixture
+def uploader(person: Callable[[str], Visitor]) -> Visitor:
+    return person("uploader")

@@ -1,0 +1,53 @@
+"""Every word of the pages comes from the locale file, and every word there is used."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from webapp.http.i18n import catalogue
+
+WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
+# The page about the API is in English, as the API is.
+TEMPLATES = sorted(set((WEBAPP / "templates").rglob("*.html")) - set((WEBAPP / "templates" / "docs").rglob("*")))
+SOURCES = [path.read_text(encoding="utf-8") for path in [*WEBAPP.rglob("*.py"), *TEMPLATES]]
+QUOTED = re.compile(r"[\"']([a-z_0-9]+(?:\.[a-z_0-9]+)+)[\"']")
+CALLED = re.compile(r"\bt\(\s*[\"']([^\"'{]+)[\"']\s*[,)]")
+MADE = (
+    "errors.", "validation.", "roles.", "appearance.themes.", "appearance.densities.", "error_page.titles.", "kinds.",
+    "backends.", "size.", "time.months.", "toasts.trashed", "toasts.restored", "toasts.purged",
+)  # fmt: skip
+
+
+def keys() -> set[str]:
+    return {key.removesuffix(".one").removesuffix(".other") for key in catalogue()}
+
+
+def test_every_key_that_is_asked_for_exists() -> None:
+    asked = {key for source in SOURCES for key in CALLED.findall(source)}
+    assert asked
+    assert not asked - keys()
+
+
+def test_every_key_is_used() -> None:
+    quoted = {key for source in SOURCES for key in QUOTED.findall(source)}
+    assert not {key for key in keys() - quoted if not key.startswith(MADE)}
+
+
+def test_a_key_with_a_plural_has_both_forms() -> None:
+    for key in catalogue():
+        if key.endswith(".one"):
+            assert f"{key.removesuffix('.one')}.other" in catalogue()
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: path.name)
+def test_templates_hold_no_words_of_their_own(path: Path) -> None:
+    text = re.sub(r"\{#.*?#\}|\{%.*?%\}|\{\{.*?\}\}", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    literal = re.findall(r"\b(?:title|aria-label|placeholder|alt|content)=\"([^\"]*[A-Za-z]{2,}[^\"]*)\"", text)
+    assert not [
+        words
+        for words in literal
+        if words not in ("width=device-width, initial-scale=1, viewport-fit=cover", "light dark")
+    ]
+    text = re.sub(r"<code>.*?</code>|<svg.*?</svg>|<[^>]*>", "", text, flags=re.DOTALL)
+    assert not re.findall(r"[A-Za-z]{2,}", text)
