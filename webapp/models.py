@@ -173,4 +173,4 @@ class PendingRemoval(Base):
     backend: Mapped[str] = mapped_column(sa.String(32))
     location: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     key: Mapped[str] = mapped_column(sa.String(512))
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)

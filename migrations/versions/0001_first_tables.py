@@ -181,10 +181,10 @@ def _upkeep() -> None:
         sa.Column("backend", sa.String(length=32), nullable=False),
         sa.Column("location", sa.JSON(), nullable=False),
         sa.Column("key", sa.String(length=512), nullable=False),
-        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_pending_removal")),
     )
-    op.create_index(op.f("ix_pending_removal_created_at"), "pending_removal", ["created_at"], unique=False)
+    op.create_index(op.f("ix_pending_removal_due_at"), "pending_removal", ["due_at"], unique=False)
     op.create_table(
         "idempotency_key",
         sa.Column("user_id", sa.Uuid(), nullable=False),

@@ -105,7 +105,7 @@ def test_a_multipart_body_inside_is_a_file_like_any_other(served: House) -> None
         (b"\xff\xfe.txt", "\N{REPLACEMENT CHARACTER}" * 2 + ".txt"),
         (b"../../etc/passwd", "passwd"),
         (b"C:\\\\temp\\\\x.txt", "x.txt"),
-        (b"a%22b.txt", "a%22b.txt"),
+        (b"a%22b.txt", 'a"b.txt'),
         (b'a\\"b.txt', 'a"b.txt'),
         (b"x" * 300 + b".txt", "x" * 251 + ".txt"),
     ],

@@ -1,9 +1,6 @@
 """Every error has one shape, and tells nothing about the house."""
 
-from collections.abc import Iterator
-
 import pytest
-from flask import Flask
 
 from tests.support.app import FILES, Api, House
 from tests.support.problems import problem
@@ -20,11 +17,6 @@ def broken(house: House, error: Exception) -> Api:
     house.app._got_first_request = False
     house.app.add_url_rule("/api/broken", "broken", view)
     return Api(house.app)
-
-
-@pytest.fixture
-def app(served: House) -> Iterator[Flask]:
-    yield served.app
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,7 @@ anything = st.text(st.characters(), max_size=300)
         ("/", NAMELESS),
         ("a/..", NAMELESS),
         ("   ", NAMELESS),
-        (" a ", "a"),
+        (" a ", " a "),
         ("a\x00b", "a_b"),
         ("a\r\nb", "a__b"),
         ("a\x7fb\x85c\u2028d\u2029e", "a_b_c_d_e"),

@@ -18,7 +18,7 @@ pending = table(PendingRemoval)
 
 def later(house: House) -> None:
     """Time passes: removals are tried again only after a while."""
-    house.write(sa.update(pending).values(created_at=datetime.now(UTC) - timedelta(minutes=1)))
+    house.write(sa.update(pending).values(due_at=datetime.now(UTC) - timedelta(minutes=1)))
 
 
 def purge_without_backend(house: House, name: str = "a") -> str:
@@ -46,6 +46,7 @@ def test_it_is_tried_again_until_it_works(memory: House) -> None:
     assert memory.services.removals.retry() == 0
     assert memory.count(PendingRemoval) == 1
     MemoryBackend.failing.clear()
+    later(memory)
     assert memory.services.removals.retry() == 1
     assert memory.count(PendingRemoval) == 0
     assert key not in MemoryBackend.rooms["one"]

@@ -174,26 +174,37 @@ def test_a_backend_that_fails_in_the_middle_leaves_nothing(memory: House, monkey
 
 
 @pytest.mark.parametrize("backend", ["filesystem", "memory"])
-@pytest.mark.parametrize("step", ["insert", "tally", "event"])
-def test_a_row_that_cannot_be_written_takes_the_bytes_with_it(
-    memory: House, backend: str, step: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize("name", ["file_storage_stored_file", "file_storage_tally", "event"])
+def test_a_row_that_cannot_be_written_takes_the_bytes_with_it(memory: House, backend: str, name: str) -> None:
     memory.configure(backend=backend)
-    real = db.Transaction.execute
-    calls: list[int] = []
-
-    def execute(self: db.Transaction, *args: object) -> object:
-        calls.append(1)
-        if len(calls) == {"insert": 1, "tally": 2, "event": 3}[step]:
-            raise sa.exc.OperationalError("INSERT", {}, Exception("injected"))
-        return real(self, *args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(db.Transaction, "execute", execute)
     caller = memory.uploader
-    with pytest.raises(sa.exc.OperationalError):
-        memory.services.uploads.upload(caller, incoming())
-    monkeypatch.undo()
+    with rows_that_fail(name):
+        [outcome] = memory.together(lambda: memory.services.uploads.upload(caller, incoming()))
+    assert "no such luck" in str(outcome)
     nothing_stays(memory)
+    memory.upload()
+
+
+@contextmanager
+def rows_that_fail(name: str) -> Iterator[None]:
+    """Every insert into this table fails."""
+    engine = db.db.engine
+    if engine.dialect.name == "sqlite":
+        make = [f"CREATE TRIGGER no BEFORE INSERT ON {name} BEGIN SELECT RAISE(ABORT, 'no such luck'); END"]
+        drop = "DROP TRIGGER no"
+    else:
+        make = [
+            "CREATE OR REPLACE FUNCTION no() RETURNS trigger AS"
+            " $$ BEGIN RAISE EXCEPTION 'no such luck'; END $$ LANGUAGE plpgsql",
+            f"CREATE TRIGGER no BEFORE INSERT ON {name} FOR EACH ROW EXECUTE FUNCTION no()",
+        ]
+        drop = f"DROP TRIGGER no ON {name}"
+    with engine.begin() as connection:
+        for statement in make:
+            connection.exec_driver_sql(statement)
+    yield
+    with engine.begin() as connection:
+        connection.exec_driver_sql(drop)
 
 
 def test_a_commit_that_fails_takes_the_bytes_with_it(inside: House) -> None:

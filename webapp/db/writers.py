@@ -84,6 +84,8 @@ class SqliteWriters:
         except BaseException as exc:
             self._roll_back_own(batch, exc)
             self._leave(batch)
+            # What it failed on may be another member's row: by now everybody can read that.
+            batch.done.wait()
             raise
         try:
             if batch.size > 1:

@@ -162,7 +162,8 @@ def single_file(name: str = "file") -> FormFile:
         raise BadRequestError("not multipart/form-data")
     remaining = parts()
     for part in remaining:
-        if isinstance(part, FormFile) and part.name == name:
+        # Browsers send an empty name for a field in which nobody chose a file.
+        if isinstance(part, FormFile) and part.name == name and part.filename:
             chunks = chain(part.chunks, _nothing_more(remaining, name))
             return FormFile(part.name, part.filename, part.content_type, chunks)
     raise ValidationError({name: "required"})

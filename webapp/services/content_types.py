@@ -20,6 +20,14 @@ HEAD_SIZE = 2048
 # Not the machine's own mime.types: the same name has the same type everywhere.
 _by_name = mimetypes.MimeTypes(filenames=()).types_map[True] | {
     ".7z": "application/x-7z-compressed",
+    ".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    ".epub": "application/epub+zip",
+    ".jar": "application/java-archive",
+    ".odp": "application/vnd.oasis.opendocument.presentation",
+    ".ods": "application/vnd.oasis.opendocument.spreadsheet",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+    ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
     ".avif": "image/avif",
     ".heic": "image/heic",
     ".jsonl": "application/x-ndjson",
@@ -204,7 +212,7 @@ def _contradiction(said: str | None, sniffed: str | None) -> str | None:
         return None
     if sniffed in (TEXT, "text/xml", "text/html") and is_textual(said):
         return sniffed if is_active(sniffed) and not is_active(said) else None
-    if sniffed.partition("/")[0] == said.partition("/")[0] != "application":
+    if sniffed.partition("/")[0] == said.partition("/")[0] != "application" and not is_active(sniffed):
         return None  # image/jpg and image/jpeg, audio/x-flac and audio/flac
     return sniffed
 

@@ -22,8 +22,10 @@ def clean(name: str) -> str:
 
 def fold(text: str) -> str:
     """Return what search and sorting compare: caseless (Unicode 3.13, D145) and composed."""
+    text = text.replace("\x00", "\ufffd")  # neither this nor a lone surrogate can be in a database
     if text.isascii():
         return text.lower()
+    text = text.encode("utf-8", "replace").decode("utf-8")
     return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 

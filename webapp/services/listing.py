@@ -195,7 +195,8 @@ def _decoded(cursor: str, sort: str) -> tuple[Any, int]:
     except (ValueError, TypeError, OverflowError) as exc:
         raise ValidationError({"cursor": "not_a_cursor"}) from exc
     kind = {"name": str, "size": int}.get(column, datetime)
-    whole = isinstance(seq, int) and 0 <= seq < 2**63 and isinstance(value, kind) and "\x00" not in str(value)
+    # Not isinstance(): True is an int to Python and none to PostgreSQL.
+    whole = type(seq) is int and 0 <= seq < 2**63 and type(value) is kind and "\x00" not in str(value)
     if kept_sort != sort or not whole or (kind is int and not 0 <= value < 2**63):
         raise ValidationError({"cursor": "not_a_cursor"})
     return value, seq

@@ -23,17 +23,22 @@ _nobody = "$argon2id$v=19$m=19456,t=2,p=1$ga+l+DO2wbWLT60fgswk0w$j5YTT9hEb2yDyZy
 def hashed(password: str) -> str:
     """Return the hash to store."""
     with _few:
-        return _hasher.hash(password)
+        return _hasher.hash(_encoded(password))
 
 
 def matches(password_hash: str | None, password: str) -> bool:
     """Whether the password is right; None stands for an account that does not exist."""
     try:
         with _few:
-            _hasher.verify(password_hash or _nobody, password[:MAX_LENGTH])
+            _hasher.verify(password_hash or _nobody, _encoded(password))
     except (VerificationError, InvalidHashError):
         return False
     return password_hash is not None
+
+
+def _encoded(password: str) -> bytes:
+    """UTF-8, also for what is no text; a little more than the longest password is never read."""
+    return password[: MAX_LENGTH + 1].encode("utf-8", "surrogatepass")
 
 
 def outdated(password_hash: str) -> bool:

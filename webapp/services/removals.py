@@ -4,6 +4,7 @@ import logging
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
+import orjson
 import sqlalchemy as sa
 
 from webapp import db
@@ -29,10 +30,11 @@ class RemovalService:
     def __init__(self, settings: SettingsService) -> None:
         """Find the bytes by the settings."""
         self._settings = settings
+        self._recovered_all = False
 
     def plan(self, tx: db.Transaction, backend: str, location: dict[str, Any], key: str, settings: Settings) -> None:
         """Write down that these bytes go, and remove them once that is committed."""
-        row = {"backend": backend, "location": location, "key": key, "created_at": datetime.now(UTC)}
+        row = {"backend": backend, "location": location, "key": key, "due_at": datetime.now(UTC)}
         seq = tx.execute(sa.insert(_pending), row).inserted_primary_key[0]  # type: ignore[index]
         tx.after_commit(lambda: self._remove(seq, backend, location, key, settings))
 
@@ -42,7 +44,7 @@ class RemovalService:
         before = datetime.now(UTC) - timedelta(seconds=10)
         with db.read() as connection:
             rows = connection.execute(
-                sa.select(_pending).where(_pending.c.created_at < before).order_by(_pending.c.seq).limit(BATCH)
+                sa.select(_pending).where(_pending.c.due_at < before).order_by(_pending.c.due_at).limit(BATCH)
             ).all()
         done = 0
         for row in rows:
@@ -51,6 +53,8 @@ class RemovalService:
                 done += 1
             except StorageError:
                 log.warning("bytes could not be removed yet", extra={"key": row.key}, exc_info=True)
+                # To the end of the queue: the others must not wait for a backend that is gone.
+                db.best_effort(sa.update(_pending).where(_pending.c.seq == row.seq).values(due_at=datetime.now(UTC)))
         return done
 
     def purge_expired(self) -> int:
@@ -74,16 +78,36 @@ class RemovalService:
         return len(rows)
 
     def recover(self) -> int:
-        """Let the active backend clear away what dead processes left; returns how many pieces that were."""
-        place = self._settings.active_place(self._settings.current())
-        if not place.backend.supports_recovery:
-            return 0
-        return cast("Recoverable", place.backend).recover(_is_known)
+        """Let the backends clear away what dead processes left; returns how many pieces that were.
+
+        The first time also where files were stored before: the setting may have changed since the crash.
+        """
+        settings = self._settings.current()
+        places = [] if self._recovered_all else _places_in_use()
+        removed = 0
+        for backend_id, location in (*places, (settings.backend, {})):
+            try:
+                backend = self._settings.place_of(backend_id, location, settings).backend
+                if backend.supports_recovery:
+                    removed += cast("Recoverable", backend).recover(_is_known)
+            except StorageError:
+                log.warning("recovery was not possible", extra={"backend": backend_id}, exc_info=True)
+        self._recovered_all = True
+        return removed
 
     def _remove(self, seq: int, backend: str, location: dict[str, Any], key: str, settings: Settings) -> None:
         self._settings.place_of(backend, location, settings).backend.delete(key)
         with db.transaction() as tx:
             tx.execute(sa.delete(_pending).where(_pending.c.seq == seq))
+
+
+def _places_in_use() -> list[tuple[str, dict[str, Any]]]:
+    """Where rows say their bytes are. Reads all rows: for the start of a process, not for requests."""
+    with db.read() as connection:
+        found = connection.execute(
+            sa.select(files.c.backend, sa.cast(files.c.extra_metadata, sa.Text)).distinct()
+        ).all()
+    return [(backend, (orjson.loads(text) or {}).get("location") or {}) for backend, text in found]
 
 
 def _is_known(key: str) -> bool:

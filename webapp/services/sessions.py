@@ -86,7 +86,8 @@ class SessionService:
         with db.transaction() as tx:
             # The account may have been disabled, or its password changed, while argon2 was at work.
             unchanged = sa.and_(_users.c.password_hash == row.password_hash, _users.c.active.is_(sa.true()))
-            if tx.execute(sa.select(_users.c.id).where(_users.c.id == row.id, unchanged)).first() is None:
+            locked = sa.select(_users.c.id).where(_users.c.id == row.id, unchanged).with_for_update()
+            if tx.execute(locked).first() is None:
                 raise UnauthenticatedError("the account has changed")
             tx.execute(sa.insert(_sessions), session)
             attempt.succeeded(tx)
@@ -149,18 +150,18 @@ class SessionService:
         """
         if caller.session_id is None:
             raise ForbiddenError("passwords are changed by people")
+        if problem := passwords.problem(new):
+            raise ValidationError({"password": problem})
         attempt = self._throttle.begin(filenames.fold(caller.username), client.address)
         with db.read() as connection:
             row = connection.execute(sa.select(_users.c.password_hash).where(_users.c.id == caller.user_id)).one()
         if not passwords.matches(row.password_hash, current):
             raise ValidationError({"current_password": "wrong_password"})
-        if problem := passwords.problem(new):
-            raise ValidationError({"password": problem})
         values = {"password_hash": passwords.hashed(new)}
         others = sa.and_(_sessions.c.user_id == caller.user_id, _sessions.c.id != caller.session_id)
         with db.transaction() as tx:
-            attempt.succeeded(tx)
             tx.execute(sa.update(_users).where(_users.c.id == caller.user_id).values(values))
+            attempt.succeeded(tx)
             tx.execute(sa.delete(_sessions).where(others))
             tx.emit(
                 UserChanged(user_id=str(caller.user_id), username=caller.username, names=("password",), **caller.actor)

@@ -4,6 +4,7 @@ A module declares its fields once; defaults, coercion and validation come from
 that list. The modules' fields include those of every registered backend.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from webapp.models import Setting
 from webapp.services.errors import NotFoundError, ValidationError
 
 FILE_STORAGE = "file_storage"
+_INTEGER = re.compile(r"-?[0-9]{1,20}", re.ASCII)
 
 CORE_FIELDS: tuple[SettingField, ...] = (
     SettingField(name="backend", help="Where new files are stored.", default="filesystem", required=True),
@@ -131,16 +133,8 @@ class SettingsService:
         """
         coerced = self._validated(self.fields(module), changes)
         with db.transaction() as tx:
-            for name, value in coerced.items():
-                tx.execute(sa.delete(_settings).where(_settings.c.module == module, _settings.c.name == name))
-                if value is not None:
-                    row = {
-                        "module": module,
-                        "name": name,
-                        "value": orjson.dumps(value).decode(),
-                        "updated_at": datetime.now(UTC),
-                    }
-                    tx.execute(sa.insert(_settings), {**row, "updated_by": (actor or {}).get("actor_id")})
+            for name, value in sorted(coerced.items()):
+                _write(tx, module, name, value, (actor or {}).get("actor_id"))
             tx.emit(SettingsChanged(module=module, names=tuple(sorted(coerced)), **(actor or {})))
 
     def _validated(self, fields: Iterable[SettingField], changes: Mapping[str, object]) -> dict[str, Any]:
@@ -196,6 +190,21 @@ class SettingsService:
         return self._config.data_dir / Path(path).expanduser()
 
 
+_upsert = sa.text(
+    "INSERT INTO setting (module, name, value, updated_at, updated_by)"
+    " VALUES (:module, :name, :value, :updated_at, :updated_by) ON CONFLICT (module, name) DO UPDATE SET"
+    " value = excluded.value, updated_at = excluded.updated_at, updated_by = excluded.updated_by"
+).bindparams(sa.bindparam("updated_at", type_=_settings.c.updated_at.type))
+
+
+def _write(tx: db.Transaction, module: str, name: str, value: object, user_id: str | None) -> None:
+    if value is None:
+        tx.execute(sa.delete(_settings).where(_settings.c.module == module, _settings.c.name == name))
+        return
+    row = {"module": module, "name": name, "value": orjson.dumps(value).decode()}
+    tx.execute(_upsert, {**row, "updated_at": datetime.now(UTC), "updated_by": user_id})
+
+
 def coerce(f: SettingField, value: object) -> Any:
     """Turn a value from a form, a shell or JSON into what the field holds.
 
@@ -208,7 +217,7 @@ def coerce(f: SettingField, value: object) -> Any:
         return _boolean(value)
     if f.type == "list":
         return _list(value)
-    if not isinstance(value, str) or "\x00" in value or len(value) > 4096:
+    if not isinstance(value, str) or "\x00" in value or len(value) > 4096 or not _is_unicode(value):
         raise ValueError("not_text")
     if f.required and not value.strip():
         raise ValueError("required")
@@ -217,8 +226,12 @@ def coerce(f: SettingField, value: object) -> Any:
     return value
 
 
+def _is_unicode(text: str) -> bool:
+    return not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def _integer(f: SettingField, value: object) -> int:
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and value.isascii() and len(value) < 25:
+    if isinstance(value, str) and _INTEGER.fullmatch(value.strip()):
         value = int(value)
     if not isinstance(value, int) or isinstance(value, bool):
         raise ValueError("not_a_number")
@@ -237,7 +250,7 @@ def _boolean(value: object) -> bool:
 
 def _list(value: object) -> list[str] | None:
     items = value.replace("\n", ",").split(",") if isinstance(value, str) else value
-    if not isinstance(items, (list, tuple)) or not all(isinstance(item, str) for item in items):
+    if not isinstance(items, list | tuple) or not all(isinstance(i, str) and _is_unicode(i) for i in items):
         raise ValueError("not_a_list")
     return [item.strip() for item in items if item.strip()] or None
 

@@ -50,9 +50,11 @@ class Attempt:
 
     def succeeded(self, tx: db.Transaction) -> None:
         """Forget the failures of this account here, and this attempt elsewhere."""
-        tx.execute(sa.delete(_failures).where(_failures.c.bucket == self.pair))
-        fewer = sa.update(_failures).where(_failures.c.bucket.in_(self.others), _failures.c.failures > 0)
-        tx.execute(fewer.values(failures=_failures.c.failures - 1))
+        fewer = sa.update(_failures).where(_failures.c.failures > 0).values(failures=_failures.c.failures - 1)
+        # In the order of begin(): row locks taken in another one would deadlock on PostgreSQL.
+        for bucket in sorted((self.pair, *self.others)):
+            statement = sa.delete(_failures) if bucket == self.pair else fewer
+            tx.execute(statement.where(_failures.c.bucket == bucket))
 
 
 class Throttle:

@@ -267,7 +267,8 @@ class Measured:
                 if helper is None:
                     self._hash.update(chunk)
                 else:
-                    helper.update(chunk)
+                    # It is hashed later: a buffer that is used again has to be copied.
+                    helper.update(chunk if isinstance(chunk, bytes) else bytes(chunk))
                 yield chunk
         finally:
             if helper is not None:
