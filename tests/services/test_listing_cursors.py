@@ -27,6 +27,7 @@ def walk(house: House, **wanted: Any) -> list[str]:
     while cursor:
         more, cursor = page(house, cursor, **wanted)
         ids += more
+        assert len(ids) < 100, "the walk does not end"
     return ids
 
 

@@ -72,6 +72,8 @@ class ListingService:
             search = Search(connection, wanted.q, stored)
             conditions = _conditions(caller, wanted, search)
             total, exact = _total(connection, wanted, search, conditions, stored)
+            if _offset(wanted) >= max(stored, 1):
+                return _nothing(wanted, total, exact=exact)  # whoever asks for page 10^18 does not make us walk there
             query = _page(select_shown.add_columns(files.c.seq, column), wanted, column, descending, after)
             rows = connection.execute(query.where(*conditions)).all()
         more = len(rows) > wanted.per_page
@@ -104,8 +106,18 @@ def _page(
     if after is not None:
         here, there = sa.tuple_(column, files.c.seq), sa.tuple_(*_bound(column, after))
         return query.where(here < there if descending else here > there)
-    offset = (wanted.page - 1) * wanted.per_page if wanted.cursor is None else 0
+    offset = _offset(wanted)
     return query.offset(offset) if offset else query
+
+
+def _offset(wanted: Listing) -> int:
+    return (wanted.page - 1) * wanted.per_page if wanted.cursor is None else 0
+
+
+def _nothing(wanted: Listing, total: int, *, exact: bool) -> StoredFileListOut:
+    return StoredFileListOut(
+        items=[], total=total, total_is_exact=exact, page=wanted.page, per_page=wanted.per_page, next_cursor=None
+    )
 
 
 def _bound(column: sa.ColumnElement[Any], after: tuple[Any, int]) -> tuple[sa.ColumnElement[Any], ...]:
