@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO, ClassVar
 
+from webapp.backends.aligned import AlignedWriter
 from webapp.contracts.backends import Bytes, SettingField
 from webapp.contracts.errors import (
     ConfigurationError,
@@ -38,8 +39,8 @@ INCOMING = ".incoming"
 _KEY = re.compile(r"[0-9a-f]{32}")
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-_living: dict[tuple[str, str], int] = {}
-"""The locked temporary files of puts under way, by root and key."""
+_living: dict[tuple[str, str], tuple[int, int]] = {}
+"""The locked temporary files of puts under way, and their directory, by root and key."""
 _living_lock = threading.Lock()
 
 _NO_HARD_LINKS = frozenset({errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS})
@@ -75,23 +76,21 @@ class FilesystemBackend:
         with _translated(missing=StorageBackendError), ExitStack() as opened:
             _check(key)
             root = self._open_root(opened, create=True)
-            incoming = _open_below(opened, root, INCOMING, create=True)
-            temporary = _create_locked(key, incoming)
-            try:
+            with ExitStack() as living:
+                incoming = _open_below(living, root, INCOMING, create=True)
+                temporary = _create_locked(key, incoming)
+                living.callback(os.close, temporary)
+                # The first error is the one to report: should clearing up fail too, a sweep comes by later.
+                living.callback(_unlink_quietly, key, incoming)
                 _write(temporary, chunks)
                 os.fsync(temporary)
                 shard = _open_below(opened, root, key[:2], create=True)
                 _link(key, incoming, shard)
-            except BaseException:
-                # The first error is the one to report: should this fail too, a sweep comes by later.
-                os.close(temporary)
-                with suppress(OSError):
-                    _unlink(key, incoming)
-                raise
+                living.callback(_unlink_quietly, key, shard)  # not before: it could be another put's file
+                os.fsync(shard)
+                living.pop_all()
             with _living_lock:
-                _living[self._root, key] = temporary
-        # Outside the block above: from here on delete() is the way back.
-        self._sync_shard(key)
+                _living[self._root, key] = (temporary, incoming)
 
     def get(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
         """Return the bytes in pieces of at most 1 MiB."""
@@ -138,9 +137,16 @@ class FilesystemBackend:
 
     def settle(self, key: str) -> None:
         """Drop the entry that marks the put as under way."""
-        with _translated(), ExitStack() as opened:
-            _unlink(key, _open_below(opened, self._open_root(opened), INCOMING))
-        self._forget(key)
+        with _living_lock:
+            temporary, incoming = _living.pop((self._root, key), (None, None))
+        if temporary is None or incoming is None:
+            return
+        try:
+            with _translated():
+                _unlink(key, incoming)
+        finally:
+            os.close(temporary)
+            os.close(incoming)
 
     def recover(self, is_known: Callable[[str], bool]) -> int:
         """Look through ``.incoming`` and finish or undo the puts of dead processes."""
@@ -162,19 +168,10 @@ class FilesystemBackend:
         # The root itself may be a symbolic link: that is the operator's choice.
         return _keep(opened, os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
 
-    def _sync_shard(self, key: str) -> None:
-        try:
-            with _translated(missing=StorageBackendError), ExitStack() as opened:
-                os.fsync(_open_below(opened, self._open_root(opened), key[:2]))
-        except BaseException:
-            with suppress(StorageError):
-                self.delete(key)
-            raise
-
     def _forget(self, key: str) -> None:
         with _living_lock:
-            fd = _living.pop((self._root, key), None)
-        if fd is not None:
+            descriptors = _living.pop((self._root, key), ())
+        for fd in descriptors:
             os.close(fd)
 
 
@@ -253,10 +250,10 @@ def _finish(key: str, root: int, incoming: int, *, known: bool) -> int:
 
 
 def _write(fd: int, chunks: Iterable[Bytes]) -> None:
+    writer = AlignedWriter(fd)
     for chunk in chunks:
-        written = os.write(fd, chunk)
-        while written < len(chunk):  # a nearly full disk, or a signal
-            written += os.write(fd, memoryview(chunk)[written:])
+        writer.write(chunk)
+    writer.finish()
 
 
 def _link(key: str, incoming: int, shard: int) -> None:
@@ -269,6 +266,11 @@ def _link(key: str, incoming: int, shard: int) -> None:
         # FAT, SMB and some FUSE mounts: a crash in the next milliseconds leaves
         # an unreferenced file there, nothing worse.
         os.rename(key, key, src_dir_fd=incoming, dst_dir_fd=shard)
+
+
+def _unlink_quietly(key: str, directory: int) -> None:
+    with suppress(OSError):
+        os.unlink(key, dir_fd=directory)
 
 
 def _unlink(key: str, directory: int) -> None:
