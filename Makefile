@@ -18,7 +18,7 @@ COMPILE = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gene
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install run test lint format type imports check bench docs lock clean
+.PHONY: help install run test lint format type imports check bench docs lock vendor clean
 
 help:  ## This list
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ lock: $(VENV)/.dev  ## Renew the lock files after a change in pyproject.toml (UP
 	$(COMPILE) pyproject.toml --group build -o requirements.lock > /dev/null
 	$(COMPILE) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock > /dev/null
 	$(COMPILE) --group bench -c requirements-dev.lock -o requirements-bench.lock > /dev/null
+
+vendor: $(VENV)/.dev  ## Fetch the third-party front-end files again (tools/vendor.toml)
+	$(BIN)/python -m tools.vendor
 
 clean:  ## Remove .venv and caches; keep data
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage htmlcov build *.egg-info

@@ -1,6 +1,7 @@
 """Declarative base, column types, and how connections are set up."""
 
 import sqlite3
+import time
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
@@ -107,13 +108,28 @@ def _from_json(value: Any) -> Any:
     return orjson.loads(value) if isinstance(value, str | bytes) else value
 
 
+def _use_wal(cursor: sqlite3.Cursor) -> None:
+    """Switch the journal once per database file. The switch does not wait for other processes by itself."""
+    until = time.monotonic() + BUSY_TIMEOUT_SECONDS
+    while True:
+        try:
+            if cursor.execute("PRAGMA journal_mode").fetchone()[0] not in ("wal", "memory"):
+                cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
 @sa_event.listens_for(Engine, "connect")
 def _prepare(connection: Any, _record: object) -> None:
     if not isinstance(connection, sqlite3.Connection):
         return
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
-    cursor.execute("PRAGMA journal_mode = WAL")
+    _use_wal(cursor)
     # An acknowledged upload survives a power cut: the WAL is synced at each commit.
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")

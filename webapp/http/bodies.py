@@ -162,9 +162,12 @@ def single_file(name: str = "file") -> FormFile:
         raise BadRequestError("not multipart/form-data")
     remaining = parts()
     for part in remaining:
-        # Browsers send an empty name for a field in which nobody chose a file.
-        if isinstance(part, FormFile) and part.name == name and part.filename:
-            chunks = chain(part.chunks, _nothing_more(remaining, name))
+        if not isinstance(part, FormFile) or part.name != name:
+            continue
+        first = next(part.chunks, None)
+        # Browsers send an empty name and no bytes for a field in which nobody chose a file.
+        if part.filename or first is not None:
+            chunks = chain(() if first is None else (first,), part.chunks, _nothing_more(remaining, name))
             return FormFile(part.name, part.filename, part.content_type, chunks)
     raise ValidationError({name: "required"})
 
