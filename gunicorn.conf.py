@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+import resource
 import secrets
 import shutil
 from http import HTTPStatus
@@ -51,7 +52,9 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
 
 
 def on_starting(_server: Any) -> None:
-    """Begin with empty counters."""
+    """Begin with empty counters, and with as many open files as the system allows."""
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     shutil.rmtree(_metrics, ignore_errors=True)
     _metrics.mkdir()
 

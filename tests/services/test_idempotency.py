@@ -79,13 +79,6 @@ def test_a_repetition_over_the_limit_is_refused(inside: House) -> None:
         upload(inside, inside.uploader, b"x" * 11)
 
 
-def test_the_first_result_is_answered_though_the_file_is_gone(inside: House) -> None:
-    caller = inside.uploader
-    first = upload(inside, caller)
-    inside.services.files.purge(inside.admin, first.file.id)
-    assert upload(inside, caller).file == first.file
-
-
 def test_keys_are_forgotten_after_a_day(inside: House) -> None:
     caller = inside.uploader
     upload(inside, caller)
@@ -132,3 +125,12 @@ def _write_slowly() -> None:
     with db.transaction() as tx:
         tx.execute(sa.text("SELECT 1"))
         time.sleep(0.15)
+
+
+def test_a_retry_does_not_promise_a_file_that_is_gone(inside: House) -> None:
+    caller = inside.uploader
+    first = inside.services.uploads.upload(caller, incoming(idempotency_key="gone")).file
+    inside.services.files.purge(inside.admin, first.id)
+    again = inside.services.uploads.upload(caller, incoming(idempotency_key="gone"))
+    assert not again.replayed
+    assert inside.services.files.get(caller, again.file.id).checksum_sha256 == first.checksum_sha256

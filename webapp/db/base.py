@@ -91,7 +91,12 @@ class EventRow(Base):
 
 def engine_options(database_url: str) -> dict[str, Any]:
     """Options for the engine of ``database_url``."""
-    options: dict[str, Any] = {"json_serializer": _to_json, "json_deserializer": _from_json, "pool_timeout": 30}
+    options: dict[str, Any] = {
+        "json_serializer": _to_json,
+        "hide_parameters": True,
+        "json_deserializer": _from_json,
+        "pool_timeout": 30,
+    }
     if database_url.startswith("sqlite"):
         # isolation_level None: pysqlite must not begin transactions on its own.
         connect = {"isolation_level": None, "timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False}

@@ -147,13 +147,14 @@ class SqliteWriters:
             if batch.is_open and batch.size > 1:
                 batch.run("ROLLBACK TO own")
                 batch.run("RELEASE own")
-            elif batch.is_open:
-                batch.run("ROLLBACK")
+            else:
+                if batch.is_open:
+                    batch.run("ROLLBACK")
+                if batch.size == 1:
+                    batch.run("BEGIN IMMEDIATE")
         except Exception as exc:  # noqa: BLE001 (told to every member of the batch)
             batch.error = exc
-        if batch.size == 1 and batch.error is None:
-            batch.run("BEGIN IMMEDIATE")
-        elif not batch.is_open:
+        if not batch.is_open:
             # SQLite rolls everybody's work back by itself when the disk is full.
             batch.error = batch.error or cause
 

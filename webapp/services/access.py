@@ -1,6 +1,7 @@
 """Who may do what: roles, permissions and whoever is asking."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -41,6 +42,8 @@ class Caller:
     request_id: str | None = None
     session_id: UUID | None = None
     token_id: UUID | None = None
+    expires_at: datetime | None = None
+    """When the token that is used ends, if it does."""
 
     @property
     def sees_everything(self) -> bool:

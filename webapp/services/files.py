@@ -174,8 +174,8 @@ class FileService:
                 tx.emit(FileRestored(**event_fields(as_out(row)), **caller.actor))
         return [row.id for row in rows]
 
-    def purge(self, caller: Caller, file_id: UUID) -> None:
-        """Delete a file for good, live or trashed: the row first, then the bytes.
+    def purge(self, caller: Caller, file_id: UUID, *, only_trashed: bool = False) -> None:
+        """Delete a file for good, live or (``only_trashed``) not: the row first, then the bytes.
 
         Raises:
             ForbiddenError: the caller may not manage files.
@@ -187,8 +187,10 @@ class FileService:
             if row is None:
                 raise NotFoundError("no such file")
             # Its state may have changed since: what counts is the one it is deleted in.
-            gone = sa.delete(files).where(files.c.seq == row.seq).returning(files.c.is_deleted)
-            was_deleted = tx.execute(gone).scalar()
+            gone = sa.delete(files).where(files.c.seq == row.seq)
+            if only_trashed:
+                gone = gone.where(files.c.is_deleted.is_(sa.true()))
+            was_deleted = tx.execute(gone.returning(files.c.is_deleted)).scalar()
             if was_deleted is None:
                 raise NotFoundError("no such file")
             tallies.add(tx, row.created_by, row.backend, is_deleted=was_deleted, files=-1, size_bytes=-row.size_bytes)

@@ -66,7 +66,9 @@ class RemovalService:
             found = tx.execute(expired.order_by(files.c.deleted_at).limit(BATCH)).all()
             # Another node may have purged or a user restored some of them meanwhile.
             still = sa.delete(files).where(
-                files.c.seq.in_([row.seq for row in found]), files.c.is_deleted.is_(sa.true())
+                files.c.seq.in_([row.seq for row in found]),
+                files.c.is_deleted.is_(sa.true()),
+                files.c.deleted_at < before,
             )
             gone = set(tx.execute(still.returning(files.c.seq)).scalars())
             rows = [row for row in found if row.seq in gone]

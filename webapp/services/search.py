@@ -12,6 +12,7 @@ import random
 import time
 from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -25,13 +26,15 @@ SAMPLE = 2_000
 SAMPLE_SECONDS = 60
 TRIGRAM = 3
 MOST_TRIGRAMS = 3
+FEW_IN_SAMPLE = 4
+"""A text that is in so few names of the sample may be in few names at all."""
 ESTIMATE_FROM = 20_000
 """In stores with more files than this, the number of frequent matches is estimated."""
 EXAMINED = 2_000
 
 _name_search = sa.text("file_storage_name_search MATCH :match")
 _rowid: sa.ColumnClause[int] = sa.column("rowid", sa.Integer)
-_candidates = sa.select(_rowid).select_from(sa.table("file_storage_name_search")).where(_name_search)
+_candidates: sa.Select[Any] = sa.select(_rowid).select_from(sa.table("file_storage_name_search")).where(_name_search)
 
 
 class Search:
@@ -42,9 +45,7 @@ class Search:
         self.text = filenames.fold(text)
         self._candidates: list[int] | None = None
         if len(self.text) >= TRIGRAM and stored > RARE and connection.dialect.name == "sqlite":
-            match = " AND ".join(_quoted(trigram) for trigram in _rarest(connection, self.text))
-            found = connection.execute(_candidates.limit(RARE + 1), {"match": match}).scalars().all()
-            self._candidates = list(found) if len(found) <= RARE else None
+            self._candidates = _few(connection, self.text)
 
     @property
     def is_rare(self) -> bool:
@@ -69,6 +70,23 @@ class Search:
         return sa.type_coerce(files.c.is_deleted, sa.Integer) + 0 == int(trash)
 
 
+def _few(connection: Connection, text: str) -> list[int] | None:
+    """The ``seq`` of all names that may match, or None where these are many."""
+    sample = _sample(connection)
+    match = " AND ".join(_quoted(trigram) for trigram in _rarest(sample, text))
+    found: list[int] = list(connection.execute(_candidates.limit(RARE + 1), {"match": match}).scalars())
+    if len(found) > RARE and sum(text in name for name in sample.names) <= FEW_IN_SAMPLE:
+        # Every trigram is common, the text is not: read the names, from their own index, not the rows.
+        found = list(connection.execute(_in_name_index(text).limit(RARE + 1)).scalars())
+    return found if len(found) <= RARE else None
+
+
+def _in_name_index(text: str) -> sa.Select[Any]:
+    """Naming both states lets SQLite answer from the index of state and name alone."""
+    named = files.c.filename_folded.contains(text, autoescape=True)
+    return sa.select(files.c.seq).where(files.c.is_deleted.in_([False, True]), named)
+
+
 def estimate(connection: Connection, conditions: list[sa.ColumnElement[bool]], stored: int) -> int | None:
     """About how many of ``stored`` files match, judged by the newest ones; None where these tell too little.
 
@@ -83,6 +101,7 @@ def estimate(connection: Connection, conditions: list[sa.ColumnElement[bool]], s
 @dataclass
 class _Sample:
     seen: Counter[str]
+    names: list[str]
     newest: int
     until: float
 
@@ -90,10 +109,9 @@ class _Sample:
 _samples: dict[str, _Sample] = {}
 
 
-def _rarest(connection: Connection, text: str) -> list[str]:
-    seen = _sample(connection).seen
+def _rarest(sample: _Sample, text: str) -> list[str]:
     trigrams = {text[i : i + TRIGRAM] for i in range(len(text) - TRIGRAM + 1)}
-    return sorted(trigrams, key=lambda trigram: (seen[trigram], trigram))[:MOST_TRIGRAMS]
+    return sorted(trigrams, key=lambda trigram: (sample.seen[trigram], trigram))[:MOST_TRIGRAMS]
 
 
 def _sample(connection: Connection) -> _Sample:
@@ -103,9 +121,9 @@ def _sample(connection: Connection) -> _Sample:
     kept = _samples.get(database)
     if kept is None or kept.until < time.monotonic() or newest > 2 * kept.newest:
         chosen = random.sample(range(1, newest + 1), min(SAMPLE, newest))
-        names = connection.execute(sa.select(files.c.filename_folded).where(files.c.seq.in_(chosen))).scalars()
+        names = connection.execute(sa.select(files.c.filename_folded).where(files.c.seq.in_(chosen))).scalars().all()
         seen = Counter(t for name in names for t in {name[i : i + TRIGRAM] for i in range(len(name) - TRIGRAM + 1)})
-        kept = _samples[database] = _Sample(seen, newest, time.monotonic() + SAMPLE_SECONDS)
+        kept = _samples[database] = _Sample(seen, list(names), newest, time.monotonic() + SAMPLE_SECONDS)
     return kept
 
 

@@ -69,17 +69,30 @@ class Throttle:
         network = _network(address)
         attempt = Attempt(_bucket("pair", account, network), (_bucket("account", account), _bucket("address", network)))
         now = datetime.now(UTC)
-        limits = zip((attempt.pair, *attempt.others), (MOST_PER_PAIR, MOST_PER_ACCOUNT, MOST_PER_ADDRESS), strict=True)
+        limits = dict(
+            zip((attempt.pair, *attempt.others), (MOST_PER_PAIR, MOST_PER_ACCOUNT, MOST_PER_ADDRESS), strict=True)
+        )
+        # Refused without counting: whoever is over one limit must not use up the others, nor the disk.
+        _refuse_exhausted(limits, now)
         until: datetime | None = None
         with db.transaction() as tx:
             # Always in the same order, so that parallel attempts cannot deadlock.
-            for bucket, most in sorted(limits):
+            for bucket, most in sorted(limits.items()):
                 row = tx.execute(_count, {"bucket": bucket, "now": now, "expires_at": now + WINDOW}).one()
                 if row.failures > most:
                     until = max(until or now, row.expires_at)
         if until is not None:
             raise RateLimitedError("too many sign-ins", retry_after=max(1, int((until - now).total_seconds()) + 1))
         return attempt
+
+
+def _refuse_exhausted(limits: dict[str, int], now: datetime) -> None:
+    kept = sa.select(_failures).where(_failures.c.bucket.in_(list(limits)), _failures.c.expires_at > now)
+    with db.read() as connection:
+        rows = connection.execute(kept).all()
+    until = max((row.expires_at for row in rows if row.failures >= limits[row.bucket]), default=None)
+    if until is not None:
+        raise RateLimitedError("too many sign-ins", retry_after=max(1, int((until - now).total_seconds()) + 1))
 
 
 def _bucket(*parts: str) -> str:

@@ -90,6 +90,7 @@ class TokenService:
             settings=settings,
             request_id=request_id,
             token_id=row.id,
+            expires_at=row.expires_at,
         )
 
     def create(
@@ -164,6 +165,8 @@ def _check(caller: Caller, name: object, scopes: object, expires_at: datetime | 
         errors["scopes"] = "not_your_scope"
     if expires_at is not None and expires_at <= datetime.now(UTC):
         errors["expires_at"] = "in_the_past"
+    elif caller.expires_at is not None and (expires_at is None or expires_at > caller.expires_at):
+        errors["expires_at"] = "outlives_you"
     if errors:
         raise ValidationError(errors)
 

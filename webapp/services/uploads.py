@@ -35,6 +35,7 @@ IDEMPOTENCY_KEYS_LAST = timedelta(hours=24)
 _keys = table(IdempotencyKey)
 _insert_file = insert(files)
 _insert_key = sa.insert(_keys)
+_is_live = Prepared(sa.select(files.c.seq).where(files.c.id == sa.bindparam("id"), files.c.is_deleted.is_(sa.false())))
 _find_key = Prepared(
     sa.select(_keys.c.fingerprint, _keys.c.result).where(
         _keys.c.user_id == sa.bindparam("user_id"), _keys.c.key == sa.bindparam("key")
@@ -204,7 +205,13 @@ def _peek(chunks: Iterator[Bytes]) -> tuple[bytes, Iterator[Bytes]]:
 
 def _first_result(caller: Caller, key: str) -> Any:
     with db.read() as connection:
-        return _find_key.first(connection, user_id=caller.user_id, key=key)
+        first = _find_key.first(connection, user_id=caller.user_id, key=key)
+        if first is None or _is_live.first(connection, id=UUID(first.result["id"])) is not None:
+            return first
+    # The file is gone since: an answer from then would promise what is not there.
+    with db.transaction() as tx:
+        tx.execute(sa.delete(_keys).where(_keys.c.user_id == caller.user_id, _keys.c.key == key))
+    return None
 
 
 def _replay(incoming: IncomingFile, first: Any, limit: int) -> Uploaded:

@@ -44,13 +44,8 @@ def purge() -> Response:
 
 def _purged(file_id: UUID) -> bool:
     """Delete for good what is still in the trash: whoever restored it meanwhile wants it."""
-    files = services().files
     try:
-        files.get(caller(), file_id)
+        services().files.purge(caller(), file_id, only_trashed=True)
     except NotFoundError:
-        try:
-            files.purge(caller(), file_id)
-        except NotFoundError:
-            return False
-        return True
-    return False
+        return False
+    return True
