@@ -67,7 +67,8 @@ def _run(app: Flask, stop: threading.Event) -> None:
         with app.app_context():
             with suppress(Exception):
                 db.acknowledge_published()
-            lock = _locked(config.instance_dir / "jobs.lock") if lock is None else lock
+            with suppress(OSError):  # out of descriptors or of space: the next tick tries again
+                lock = _locked(config.instance_dir / "jobs.lock") if lock is None else lock
             if lock is not None:
                 schedule.run_due()
         stop.wait(TICK_SECONDS)

@@ -129,7 +129,6 @@ def _conditions(caller: Caller, wanted: Listing, search: Search) -> list[sa.Colu
     visible = visible_to(caller)
     if visible is not None:
         found.append(visible)
-    found.extend(search.conditions())
     if wanted.content_type:
         found.append(_of_type(wanted.content_type))
     if wanted.uploaded_by:
@@ -144,6 +143,7 @@ def _conditions(caller: Caller, wanted: Listing, search: Search) -> list[sa.Colu
         found.append(files.c.size_bytes >= wanted.min_size)
     if wanted.max_size is not None:
         found.append(files.c.size_bytes <= wanted.max_size)
+    found.extend(search.conditions())  # last: estimate() counts on it
     return found
 
 

@@ -160,7 +160,10 @@ class SessionService:
         values = {"password_hash": passwords.hashed(new)}
         others = sa.and_(_sessions.c.user_id == caller.user_id, _sessions.c.id != caller.session_id)
         with db.transaction() as tx:
-            tx.execute(sa.update(_users).where(_users.c.id == caller.user_id).values(values))
+            # An admin may have reset the password or closed the account while argon2 was at work.
+            same = sa.and_(_users.c.password_hash == row.password_hash, _users.c.active.is_(sa.true()))
+            if not tx.execute(sa.update(_users).where(_users.c.id == caller.user_id, same).values(values)).rowcount:
+                raise ValidationError({"current_password": "wrong_password"})
             attempt.succeeded(tx)
             tx.execute(sa.delete(_sessions).where(others))
             tx.emit(

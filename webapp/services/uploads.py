@@ -37,7 +37,7 @@ _insert_file = insert(files)
 _insert_key = sa.insert(_keys)
 _is_live = Prepared(sa.select(files.c.seq).where(files.c.id == sa.bindparam("id"), files.c.is_deleted.is_(sa.false())))
 _find_key = Prepared(
-    sa.select(_keys.c.fingerprint, _keys.c.result).where(
+    sa.select(_keys.c.fingerprint, _keys.c.result, _keys.c.created_at).where(
         _keys.c.user_id == sa.bindparam("user_id"), _keys.c.key == sa.bindparam("key")
     )
 )
@@ -210,7 +210,8 @@ def _first_result(caller: Caller, key: str) -> Any:
             return first
     # The file is gone since: an answer from then would promise what is not there.
     with db.transaction() as tx:
-        tx.execute(sa.delete(_keys).where(_keys.c.user_id == caller.user_id, _keys.c.key == key))
+        same = sa.and_(_keys.c.user_id == caller.user_id, _keys.c.key == key, _keys.c.created_at == first.created_at)
+        tx.execute(sa.delete(_keys).where(same))
     return None
 
 
