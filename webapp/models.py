@@ -1,4 +1,4 @@
-"""The tables. Services read and write them with SQLAlchemy Core; see db.py for the door."""
+"""The tables. Services read and write them with SQLAlchemy Core; see webapp/db for the door."""
 
 from datetime import datetime
 from typing import Any

@@ -30,7 +30,7 @@ for _ in range(BUFFERS):
 
 
 class AlignedWriter:
-    """Appends to a file descriptor. Nothing is written that :meth:`finish` has not been called for."""
+    """Appends to a file descriptor. The rest of less than a block is only written by :meth:`finish`."""
 
     def __init__(self, fd: int) -> None:
         """Write to ``fd``, an empty file."""

@@ -1,7 +1,7 @@
 """Who is asking, may they, how much may they send, and did they mean it: settled before a body byte is read.
 
 Views state their policy with one of the decorators; a view without one does not
-start the application (tests/architecture).
+pass the tests (tests/architecture).
 """
 
 from collections.abc import Callable

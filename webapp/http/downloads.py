@@ -49,7 +49,7 @@ def _redirected(redirect: Redirect) -> Response:
 
 def _headers(out: StoredFileOut) -> dict[str, str]:
     return {
-        "Content-Type": _with_charset(out.content_type),
+        "Content-Type": out.content_type,
         "Content-Length": str(out.size_bytes),
         "Content-Disposition": content_disposition(out.filename),
         "ETag": _etag(out),
@@ -59,11 +59,6 @@ def _headers(out: StoredFileOut) -> dict[str, str]:
         "Content-Security-Policy": CSP_FILE,
         "Cross-Origin-Resource-Policy": "same-origin",
     }
-
-
-def _with_charset(content_type: str) -> str:
-    """The stored type as it is: whoever knows the charset of somebody's text file is guessing."""
-    return content_type
 
 
 def _etag(out: StoredFileOut) -> str:
