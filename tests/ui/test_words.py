@@ -10,7 +10,8 @@ from webapp.http.i18n import catalogue
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 # The page about the API is in English, as the API is.
 TEMPLATES = sorted(set((WEBAPP / "templates").rglob("*.html")) - set((WEBAPP / "templates" / "docs").rglob("*")))
-SOURCES = [path.read_text(encoding="utf-8") for path in [*WEBAPP.rglob("*.py"), *TEMPLATES]]
+SCRIPTS = sorted((WEBAPP / "static" / "js").glob("*.js"))
+SOURCES = [path.read_text(encoding="utf-8") for path in [*WEBAPP.rglob("*.py"), *TEMPLATES, *SCRIPTS]]
 QUOTED = re.compile(r"[\"']([a-z_0-9]+(?:\.[a-z_0-9]+)+)[\"']")
 CALLED = re.compile(r"\bt\(\s*[\"']([^\"'{]+)[\"']\s*[,)]")
 MADE = (
