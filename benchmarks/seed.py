@@ -6,6 +6,7 @@ For lists only. Runs while the server is down, through the models and the counte
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,7 @@ def main() -> None:
     from webapp import config, db  # noqa: PLC0415
     from webapp.models import StoredFile, User  # noqa: PLC0415
     from webapp.services import tallies  # noqa: PLC0415
+    from webapp.services.families import family  # noqa: PLC0415
 
     rows = int(sys.argv[1])
     engine = sa.create_engine(config.load().database_url)
@@ -51,9 +53,11 @@ def main() -> None:
             raise LookupError("no account to own the rows")
         insert = sa.insert(StoredFile)
         for batch in _batches(rows, owner):
-            connection.execute(insert, batch)
+            connection.execute(insert, [{**row, "family": family(row["content_type"])} for row in batch])
         tx = db.Transaction(connection)
-        tallies.add(tx, owner, "filesystem", is_deleted=False, files=rows, size_bytes=rows * SIZE)
+        for of_type, count in Counter(TYPES[number % len(TYPES)] for number in range(rows)).items():
+            where = tallies.Cell(str(owner), "filesystem", family(of_type), is_deleted=False)
+            tallies.add(tx, where, files=count, size_bytes=count * SIZE)
         connection.commit()
         connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
     engine.dispose()

@@ -18,6 +18,7 @@ __all__ = [
     "SignInFailure",
     "StoredFile",
     "Tally",
+    "Thumbnail",
     "User",
     "UserSession",
 ]
@@ -113,6 +114,8 @@ class StoredFile(Base):
         sa.Index(None, "is_deleted", "filename_folded", "seq"),
         sa.Index(None, "is_deleted", "size_bytes", "seq"),
         sa.Index(None, "is_deleted", "deleted_at", "seq"),
+        sa.Index(None, "is_deleted", "family", "created_at", "seq"),
+        sa.Index(None, "is_deleted", "backend", "created_at", "seq"),
         sa.Index("ix_file_storage_stored_file_created_by", "created_by", "is_deleted", "created_at", "seq"),
     )
 
@@ -122,6 +125,8 @@ class StoredFile(Base):
     filename: Mapped[str] = mapped_column(sa.String(255))
     filename_folded: Mapped[str] = mapped_column(Folded)
     content_type: Mapped[str] = mapped_column(sa.String(128))
+    # The default was needed to add the column; SQLite cannot drop it without making the table anew.
+    family: Mapped[str] = mapped_column(sa.String(16), server_default="other")
     size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
     backend: Mapped[str] = mapped_column(sa.String(32))
     checksum_sha256: Mapped[str] = mapped_column(sa.String(64))
@@ -136,7 +141,7 @@ class StoredFile(Base):
 
 
 class Tally(Base):
-    """How many files and bytes there are, kept up to date with every change.
+    """How many files and bytes there are by owner, backend, family and state, kept up to date with every change.
 
     ``slot`` spreads one counter over several rows, so that parallel uploads on
     PostgreSQL do not wait for each other's row lock.
@@ -146,10 +151,24 @@ class Tally(Base):
 
     owner: Mapped[str] = mapped_column(sa.String(36), primary_key=True)
     backend: Mapped[str] = mapped_column(sa.String(32), primary_key=True)
+    family: Mapped[str] = mapped_column(sa.String(16), primary_key=True)
     is_deleted: Mapped[bool] = mapped_column(sa.Boolean, primary_key=True)
     slot: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
     files: Mapped[int] = mapped_column(sa.BigInteger)
     bytes: Mapped[int] = mapped_column(sa.BigInteger)
+
+
+class Thumbnail(Base):
+    """A thumbnail of a file, or (without ``key``) that none can be made. Its bytes are in the place of the file's."""
+
+    __tablename__ = "file_storage_thumbnail"
+
+    file_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    width: Mapped[int] = mapped_column(sa.Integer, primary_key=True, autoincrement=False)
+    key: Mapped[str | None] = mapped_column(sa.String(32), unique=True)
+    original_width: Mapped[int | None] = mapped_column(sa.Integer)
+    original_height: Mapped[int | None] = mapped_column(sa.Integer)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class IdempotencyKey(Base):

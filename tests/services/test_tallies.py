@@ -30,9 +30,9 @@ def machine(house: House) -> type[RuleBasedStateMachine]:  # noqa: C901 (one cla
         def teardown(self) -> None:
             self.context.pop()
 
-        @rule(target=files, who=PEOPLE, size=st.integers(0, 50))
-        def upload(self, who: str, size: int) -> object:
-            return house.upload(house.caller(who), b"x" * size).id
+        @rule(target=files, who=PEOPLE, size=st.integers(0, 50), name=st.sampled_from(["a", "a.png", "a.csv"]))
+        def upload(self, who: str, size: int, name: str) -> object:
+            return house.upload(house.caller(who), b"x" * size, name).id
 
         @rule(who=PEOPLE)
         def cut_upload(self, who: str) -> None:
@@ -71,7 +71,7 @@ def machine(house: House) -> type[RuleBasedStateMachine]:  # noqa: C901 (one cla
         def counters_are_right(self) -> None:
             assert house.tallies() == house.counted()
             total = house.services.listing.list(house.admin, Listing()).total
-            assert total == sum(n for (_, _, trashed), (n, _) in house.counted().items() if not trashed)
+            assert total == sum(n for (_, _, _, trashed), (n, _) in house.counted().items() if not trashed)
 
     return Life
 
@@ -91,7 +91,7 @@ def test_any_sequence_of_changes(house: House, visibility: str) -> None:
 def test_uploads_at_once_are_all_counted(house: House) -> None:
     caller = house.uploader
     house.together(*(lambda n=n: house.upload(caller, b"x" * n) for n in range(20)))
-    assert house.tallies() == {(str(caller.user_id), "filesystem", False): (20, sum(range(20)))}
+    assert house.tallies() == {(str(caller.user_id), "filesystem", "other", False): (20, sum(range(20)))}
 
 
 def test_the_files_of_several_people_are_counted_apart(house: House, tmp_path: Path) -> None:

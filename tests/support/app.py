@@ -197,21 +197,22 @@ class House:
         files = table(StoredFile)
         self.write(sa.update(files).where(files.c.id == file.id).values(values))
 
-    def tallies(self) -> dict[tuple[str, str, bool], tuple[int, int]]:
-        """The counters by owner, backend and trash, without the empty ones."""
+    def tallies(self) -> dict[tuple[str, str, str, bool], tuple[int, int]]:
+        """The counters by owner, backend, family and trash, without the empty ones."""
         rows = self.query(
             sa.text(
-                "SELECT owner, backend, is_deleted, SUM(files), SUM(bytes) FROM file_storage_tally GROUP BY 1, 2, 3"
+                "SELECT owner, backend, family, is_deleted, SUM(files), SUM(bytes) FROM file_storage_tally"
+                " GROUP BY 1, 2, 3, 4"
             )
         )
-        return {(o, b, bool(d)): (int(n), int(s)) for o, b, d, n, s in rows if (n, s) != (0, 0)}
+        return {(o, b, f, bool(d)): (int(n), int(s)) for o, b, f, d, n, s in rows if (n, s) != (0, 0)}
 
-    def counted(self) -> dict[tuple[str, str, bool], tuple[int, int]]:
+    def counted(self) -> dict[tuple[str, str, str, bool], tuple[int, int]]:
         """What the counters should say."""
         files = table(StoredFile)
-        by = (files.c.created_by, files.c.backend, files.c.is_deleted)
+        by = (files.c.created_by, files.c.backend, files.c.family, files.c.is_deleted)
         rows = self.query(sa.select(*by, sa.func.count(), sa.func.sum(files.c.size_bytes)).group_by(*by))
-        return {(str(o or ""), b, bool(d)): (n, int(s)) for o, b, d, n, s in rows}
+        return {(str(o or ""), b, f, bool(d)): (n, int(s)) for o, b, f, d, n, s in rows}
 
     def assert_consistent(self) -> None:
         """Each row has its bytes, each file its row, nothing is unfinished, and the counters are right."""

@@ -193,7 +193,7 @@ class FileService:
             was_deleted = tx.execute(gone.returning(files.c.is_deleted)).scalar()
             if was_deleted is None:
                 raise NotFoundError("no such file")
-            tallies.add(tx, row.created_by, row.backend, is_deleted=was_deleted, files=-1, size_bytes=-row.size_bytes)
+            tallies.remove(tx, [row], is_deleted=was_deleted)
             self._removals.plan(tx, row.backend, _location(row), row.key, caller.settings)
             about = event_fields(as_out(row))
             if not was_deleted:

@@ -169,7 +169,8 @@ def _by(wanted: str) -> sa.ColumnElement[bool]:
 def _stored(connection: Connection, caller: Caller, wanted: Listing) -> int:
     """How many files this list would have without filters that the counters do not know."""
     owner = None if caller.sees_everything else caller.user_id
-    return tallies.total(connection, is_deleted=wanted.trash, owner=owner, backend=wanted.backend or None)[0]
+    backends = [wanted.backend] if wanted.backend else []
+    return tallies.total(connection, is_deleted=wanted.trash, owner=owner, backends=backends)[0]
 
 
 def _total(

@@ -72,9 +72,9 @@ class RemovalService:
             )
             gone = set(tx.execute(still.returning(files.c.seq)).scalars())
             rows = [row for row in found if row.seq in gone]
+            tallies.remove(tx, rows, is_deleted=True)
             for row in rows:
                 location = (row.extra_metadata or {}).get("location") or {}
-                tallies.add(tx, row.created_by, row.backend, is_deleted=True, files=-1, size_bytes=-row.size_bytes)
                 self.plan(tx, row.backend, location, row.key, settings)
                 tx.emit(FilePurged(**event_fields(as_out(row))))
         return len(rows)

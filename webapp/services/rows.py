@@ -29,8 +29,9 @@ _joined = files.outerjoin(users, users.c.id == files.c.created_by)
 
 select_shown = sa.select(*_shown).select_from(_joined)
 """What :func:`as_out` needs."""
-select_stored = sa.select(*_shown, files.c.seq, files.c.is_deleted, files.c.extra_metadata).select_from(_joined)
-"""That, and where the bytes are."""
+_kept = (files.c.seq, files.c.family, files.c.is_deleted, files.c.extra_metadata)
+select_stored = sa.select(*_shown, *_kept).select_from(_joined)
+"""That, where the bytes are and where the file is counted."""
 
 
 def as_out(row: Any) -> StoredFileOut:

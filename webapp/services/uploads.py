@@ -24,6 +24,7 @@ from webapp.models import IdempotencyKey
 from webapp.services import content_types, filenames, tallies
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import ChecksumMismatchError, TooLargeError, ValidationError
+from webapp.services.families import family
 from webapp.services.rows import event_fields, files
 from webapp.services.settings import Place, SettingsService
 
@@ -128,7 +129,8 @@ def _write_down(caller: Caller, out: StoredFileOut, place: Place, idempotency_ke
     with undo, db.transaction() as tx:
         tx.on_rollback(undo.run)
         _insert_file.run(tx.connection, **_row(caller, out, place))
-        tallies.add(tx, caller.user_id, out.backend, is_deleted=False, files=1, size_bytes=out.size_bytes)
+        where = tallies.Cell(str(caller.user_id), out.backend, family(out.content_type), is_deleted=False)
+        tallies.add(tx, where, files=1, size_bytes=out.size_bytes)
         if idempotency_key:
             tx.execute(
                 _insert_key,
@@ -178,6 +180,7 @@ def _row(caller: Caller, out: StoredFileOut, place: Place) -> dict[str, Any]:
         "filename": out.filename,
         "filename_folded": filenames.fold(out.filename),
         "content_type": out.content_type[:128],
+        "family": family(out.content_type),
         "size_bytes": out.size_bytes,
         "backend": out.backend,
         "checksum_sha256": out.checksum_sha256,
