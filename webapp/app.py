@@ -8,7 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import api, config, db, logs, metrics, plugins, services, ui
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.backends.registry import BackendRegistry
-from webapp.http import access_log, auth, bodies, converters, errors, headers
+from webapp.http import access_log, assets, auth, bodies, compression, converters, errors, headers, i18n
 from webapp.services.sessions import LASTS
 
 MIGRATIONS = config.PROJECT_ROOT / "migrations"
@@ -22,7 +22,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     """
     settings = settings or config.load()
     logs.configure(settings.log_format, settings.log_level)
-    app = Flask("webapp", static_folder="static")
+    app = Flask("webapp", static_folder=None)
     _configure(app, settings)
     _database(app, settings)
 
@@ -31,6 +31,9 @@ def create_app(settings: config.Config | None = None) -> Flask:
     app.extensions["stowage"] = services.build(settings, registry)
 
     headers.register(app)
+    compression.register(app)
+    assets.register(app)
+    i18n.register(app)
     bodies.register(app)
     auth.register(app)
     errors.register(app)

@@ -1,31 +1,125 @@
-"""Sentences, by key, from ``locales/en.json``."""
+"""Sentences, by key, from ``locales/``: pages speak the language of their reader, the API and the CLI speak English."""
 
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import orjson
+from flask import Flask, g, has_request_context, request
 
-_LOCALES = Path(__file__).resolve().parent.parent / "locales"
+_FOLDER = Path(__file__).resolve().parent.parent / "locales"
+ENGLISH = "en"
+COOKIE = "fs_lang"
+_SCRIPTS = ("js.", "upload.", "errors.", "size.")
+"""Namespaces of the sentences that scripts need."""
+_BELOW_TWO_IS_ONE = frozenset({"fr", "pt"})
+_NO_SINGULAR = frozenset({"id", "ja", "ko", "th", "vi", "zh"})
 
 
-@cache
-def catalogue(locale: str = "en") -> dict[str, str]:
-    """All sentences of a locale, under dotted keys."""
-    return dict(_flat("", orjson.loads((_LOCALES / f"{locale}.json").read_bytes())))
+def register(app: Flask) -> None:
+    """Tell templates what language they are in."""
+    app.jinja_env.globals.update(locale=locale, LOCALES=LOCALES, words_for_scripts=words_for_scripts)
+
+
+def locale() -> str:
+    """The language of this request: what was chosen, else what the browser asks for, else English."""
+    if not has_request_context():
+        return ENGLISH
+    if "locale" not in g:
+        g.locale = _wanted()
+    found: str = g.locale
+    return found
 
 
 def t(key: str, /, **values: Any) -> str:
     """The sentence for ``key``; with ``count`` it is the one for that number."""
-    sentences = catalogue()
+    wanted = locale()
+    sentences = catalogue(wanted)
     if "count" in values:
-        key = f"{key}.{'one' if values['count'] == 1 else 'other'}"
-    return sentences[key].format_map(values) if values else sentences[key]
+        key = f"{key}.{plural(values['count'], wanted)}"
+    if not values:
+        return sentences[key]
+    marks = _marks(wanted)
+    return sentences[key].format_map({k: _Number(v, marks) if _is_number(v) else v for k, v in values.items()})
 
 
 def has(key: str) -> bool:
     """Whether there is such a sentence."""
     return key in catalogue()
+
+
+def number(value: float, decimals: int = 0) -> str:
+    """1,234.5 as the language writes it, with at most so many decimals and none that say nothing."""
+    text = f"{value:,.{decimals}f}"
+    if decimals:
+        text = text.rstrip("0").removesuffix(".")
+    return text.translate(_marks(locale()))
+
+
+def plural(count: float, language: str) -> str:
+    """``one`` or ``other``: which form goes with a number (CLDR; languages with more forms are not among ours)."""
+    if language in _NO_SINGULAR:
+        return "other"
+    if language in _BELOW_TWO_IS_ONE:
+        return "one" if 0 <= count < 2 else "other"
+    return "one" if count == 1 else "other"
+
+
+@cache
+def catalogue(language: str = ENGLISH) -> dict[str, str]:
+    """All sentences of a language, under dotted keys; in English where it has none."""
+    own = dict(_flat("", orjson.loads((_FOLDER / f"{language}.json").read_bytes())))
+    return own if language == ENGLISH else {**catalogue(), **own}
+
+
+def words_for_scripts() -> dict[str, object]:
+    """What scripts say, under dotted keys, and in what language."""
+    return _words_for_scripts(locale())
+
+
+@cache
+def _words_for_scripts(language: str) -> dict[str, object]:
+    words = {key: text for key, text in catalogue(language).items() if key.startswith(_SCRIPTS)}
+    return {"locale": language, **words}
+
+
+def _wanted() -> str:
+    # Programs compare what they are told: the API speaks one language.
+    if request.path.startswith("/api/"):
+        return ENGLISH
+    chosen = request.cookies.get(COOKIE, "")
+    if chosen in LOCALES:
+        return chosen
+    # Not best_match: for "en-GB, de;q=0.5" it says de, which matches to the letter.
+    for tag, quality in request.accept_languages:
+        language = tag.partition("-")[0].lower()
+        if quality > 0 and language in LOCALES:
+            return language
+    return ENGLISH
+
+
+class _Number:
+    """A number in a sentence: ``{count:,}`` groups its digits as the language does."""
+
+    __slots__ = ("marks", "value")
+
+    def __init__(self, value: float, marks: dict[int, str]) -> None:
+        self.value = value
+        self.marks = marks
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec).translate(self.marks)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+@cache
+def _marks(language: str) -> dict[int, str]:
+    """From the way Python writes numbers to the way this language does."""
+    words = catalogue(language)
+    return str.maketrans({",": words["number.group"], ".": words["number.decimal"]})
 
 
 def _flat(prefix: str, tree: dict[str, Any]) -> list[tuple[str, str]]:
@@ -34,3 +128,13 @@ def _flat(prefix: str, tree: dict[str, Any]) -> list[tuple[str, str]]:
         key = f"{prefix}{name}"
         found.extend(_flat(f"{key}.", value) if isinstance(value, dict) else [(key, value)])
     return found
+
+
+def _locales() -> dict[str, str]:
+    """What there is, English first, each by its own name."""
+    names = sorted((path.stem for path in _FOLDER.glob("*.json")), key=lambda name: (name != ENGLISH, name))
+    return {name: catalogue(name)["app.language"] for name in names}
+
+
+LOCALES = _locales()
+"""The languages there are: their codes, and what each is called in itself."""
