@@ -69,6 +69,7 @@ class EventRow(Base):
     __table_args__ = (
         sa.Index(None, "subject_id", "seq"),
         sa.Index(None, "name", "seq"),
+        sa.Index(None, "actor_id", "name", "seq"),
         sa.Index(
             "ix_event_unpublished",
             "seq",

@@ -14,12 +14,13 @@ from webapp.db import Prepared, table
 from webapp.models import User, UserSession
 from webapp.services import filenames, passwords
 from webapp.services.access import Caller, permissions_of
-from webapp.services.errors import ForbiddenError, UnauthenticatedError, ValidationError
+from webapp.services.errors import ForbiddenError, NotFoundError, UnauthenticatedError, ValidationError
 from webapp.services.settings import SettingsService
 from webapp.services.throttle import Throttle
 
 LASTS = timedelta(days=14)
 SEEN_PRECISION = timedelta(minutes=5)
+MOST_LISTED = 100
 
 _users = table(User)
 _sessions = table(UserSession)
@@ -46,6 +47,20 @@ class Client:
     address: str
     user_agent: str = ""
     request_id: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SessionOut:
+    """A browser somebody is signed in with."""
+
+    id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+    """To five minutes."""
+    address: str
+    user_agent: str
+    current: bool
+    """Whether it is the one that asks."""
 
 
 class SessionService:
@@ -140,6 +155,49 @@ class SessionService:
         with db.transaction() as tx:
             tx.execute(sa.delete(_sessions).where(_sessions.c.secret_hash == _hashed(secret)))
 
+    def list(self, caller: Caller) -> list[SessionOut]:
+        """The browsers the caller is signed in with: this one first, then by when they were last seen.
+
+        Raises:
+            ForbiddenError: the caller is a token.
+        """
+        _require_person(caller)
+        shown = (
+            _sessions.c.id,
+            _sessions.c.created_at,
+            _sessions.c.last_seen_at,
+            _sessions.c.address,
+            _sessions.c.user_agent,
+        )
+        current = (_sessions.c.id == caller.session_id).label("current")
+        open_ones = sa.and_(_own(caller), _sessions.c.expires_at > datetime.now(UTC))
+        query = sa.select(*shown, current).where(open_ones)
+        query = query.order_by(current.desc(), _sessions.c.last_seen_at.desc(), _sessions.c.id).limit(MOST_LISTED)
+        with db.read() as connection:
+            return [SessionOut(**row) for row in connection.execute(query).mappings()]
+
+    def end_one(self, caller: Caller, session_id: UUID) -> None:
+        """End one of the caller's own sessions, be it the one that asks.
+
+        Raises:
+            ForbiddenError: the caller is a token.
+            NotFoundError: the caller has no such session.
+        """
+        _require_person(caller)
+        with db.transaction() as tx:
+            if not tx.execute(sa.delete(_sessions).where(_own(caller), _sessions.c.id == session_id)).rowcount:
+                raise NotFoundError("no such session")
+
+    def end_others(self, caller: Caller) -> int:
+        """End all of the caller's sessions but the one that asks; returns how many there were.
+
+        Raises:
+            ForbiddenError: the caller is a token.
+        """
+        _require_person(caller)
+        with db.transaction() as tx:
+            return tx.execute(sa.delete(_sessions).where(_others(caller))).rowcount
+
     def change_password(self, caller: Caller, current: str, new: str, client: Client) -> None:
         """Set the caller's own password and end all their other sessions.
 
@@ -148,8 +206,7 @@ class SessionService:
             RateLimitedError: too many wrong passwords.
             ValidationError: the current password is wrong or the new one does not do.
         """
-        if caller.session_id is None:
-            raise ForbiddenError("passwords are changed by people")
+        _require_person(caller)
         if problem := passwords.problem(new):
             raise ValidationError({"password": problem})
         attempt = self._throttle.begin(filenames.fold(caller.username), client.address)
@@ -158,17 +215,30 @@ class SessionService:
         if not passwords.matches(row.password_hash, current):
             raise ValidationError({"current_password": "wrong_password"})
         values = {"password_hash": passwords.hashed(new)}
-        others = sa.and_(_sessions.c.user_id == caller.user_id, _sessions.c.id != caller.session_id)
         with db.transaction() as tx:
             # An admin may have reset the password or closed the account while argon2 was at work.
             same = sa.and_(_users.c.password_hash == row.password_hash, _users.c.active.is_(sa.true()))
             if not tx.execute(sa.update(_users).where(_users.c.id == caller.user_id, same).values(values)).rowcount:
                 raise ValidationError({"current_password": "wrong_password"})
             attempt.succeeded(tx)
-            tx.execute(sa.delete(_sessions).where(others))
+            tx.execute(sa.delete(_sessions).where(_others(caller)))
             tx.emit(
                 UserChanged(user_id=str(caller.user_id), username=caller.username, names=("password",), **caller.actor)
             )
+
+
+def _require_person(caller: Caller) -> None:
+    """Refuse programs: a token that leaks must not lock people out, nor tell where they are."""
+    if caller.session_id is None:
+        raise ForbiddenError("this is for people")
+
+
+def _own(caller: Caller) -> sa.ColumnElement[bool]:
+    return _sessions.c.user_id == caller.user_id
+
+
+def _others(caller: Caller) -> sa.ColumnElement[bool]:
+    return sa.and_(_own(caller), _sessions.c.id != caller.session_id)
 
 
 def _hashed(secret: str) -> str:

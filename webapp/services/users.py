@@ -1,7 +1,7 @@
 """Accounts: made, changed, removed. There is always an admin left who can sign in."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from webapp import db
-from webapp.contracts.events import UserChanged, UserCreated, UserDeleted
-from webapp.db import table
-from webapp.models import ApiToken, User, UserSession
+from webapp.contracts.events import SignedIn, UserChanged, UserCreated, UserDeleted
+from webapp.db import EventRow, table
+from webapp.models import ApiToken, Tally, User, UserSession
 from webapp.services import filenames, passwords
 from webapp.services.access import ROLE_ADMIN, ROLES
 from webapp.services.errors import ConflictError, NotFoundError, ValidationError
@@ -20,6 +20,9 @@ from webapp.services.errors import ConflictError, NotFoundError, ValidationError
 _users = table(User)
 _tokens = table(ApiToken)
 _sessions = table(UserSession)
+_tallies = table(Tally)
+_events = table(EventRow)
+_at = _events.c.occurred_at
 _living = _users.c.deleted_at.is_(None)
 _Errors = dict[str, str | tuple[str, dict[str, object]]]
 
@@ -35,8 +38,39 @@ class UserOut:
     created_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class UserRow(UserOut):
+    """An account, what it stores, and when it was last seen."""
+
+    files: int
+    """Its live files."""
+    size_bytes: int
+    last_seen_at: datetime | None
+    """The latest sign-in, visit or use of a token, to five minutes; None for somebody who never came."""
+
+
 class UserService:
     """Manages accounts. Whoever calls it has checked the permission ``admin.users``."""
+
+    def overview(self, q: str = "", after: str = "", limit: int = 200) -> list[UserRow]:
+        """Accounts by name, from the one that follows ``after``; ``q`` is part of the name, in any case.
+
+        Ask for one more than fits on a page to learn whether there is another page.
+        """
+        query = sa.select(_users).where(_living, *_named(q)).order_by(_users.c.username_folded).limit(limit)
+        if after:
+            query = query.where(_users.c.username_folded > filenames.fold(after))
+        with db.read() as connection:
+            accounts = [_as_out(row) for row in connection.execute(query)]
+            ids = [account.id for account in accounts]
+            stored, seen = _stored_by(connection, ids), _last_seen(connection, ids)
+        return [_as_row(account, stored, seen) for account in accounts]
+
+    def count(self, q: str = "") -> int:
+        """How many accounts there are with ``q`` in their name."""
+        with db.read() as connection:
+            query = sa.select(sa.func.count()).select_from(_users).where(_living, *_named(q))
+            return connection.execute(query).scalar_one()
 
     def list(self) -> list[UserOut]:
         """All accounts, by name."""
@@ -204,3 +238,40 @@ def _found(connection: sa.Connection, user_id: UUID) -> Any:
 
 def _as_out(row: Any) -> UserOut:
     return UserOut(id=row.id, username=row.username, role=row.role, active=row.active, created_at=row.created_at)
+
+
+# --- the overview ----------------------------------------------------------------
+
+
+def _named(q: str) -> list[sa.ColumnElement[bool]]:
+    return [_users.c.username_folded.contains(filenames.fold(q), autoescape=True)] if q else []
+
+
+def _as_row(account: UserOut, stored: dict[UUID, tuple[int, int]], seen: dict[UUID, datetime]) -> UserRow:
+    files, size_bytes = stored.get(account.id, (0, 0))
+    about = {name.name: getattr(account, name.name) for name in fields(account)}
+    return UserRow(**about, files=files, size_bytes=size_bytes, last_seen_at=seen.get(account.id))
+
+
+def _stored_by(connection: sa.Connection, ids: Sequence[UUID]) -> dict[UUID, tuple[int, int]]:
+    """Live files and their bytes, from the counters."""
+    owner = _tallies.c.owner
+    sums = sa.select(owner, sa.func.sum(_tallies.c.files), sa.func.sum(_tallies.c.bytes))
+    theirs = sa.and_(owner.in_([str(each) for each in ids]), _tallies.c.is_deleted.is_(sa.false()))
+    rows = connection.execute(sums.where(theirs).group_by(owner))
+    return {UUID(each): (int(files), int(size)) for each, files, size in rows}
+
+
+def _last_seen(connection: sa.Connection, ids: Sequence[UUID]) -> dict[UUID, datetime]:
+    """When these accounts were last seen: by their sessions, tokens, and the events of signing in."""
+    seen: dict[UUID, datetime] = {}
+    for of, moment in ((_sessions, _sessions.c.last_seen_at), (_tokens, _tokens.c.last_used_at)):
+        latest = sa.select(of.c.user_id, sa.func.max(moment)).where(of.c.user_id.in_(ids), moment.is_not(None))
+        for user_id, when in connection.execute(latest.group_by(of.c.user_id)):
+            seen[user_id] = max(when, seen.get(user_id, when))
+    # Signing out deletes the session: the event of signing in is what is left.
+    mine = sa.and_(_events.c.actor_id.in_([str(each) for each in ids]), _events.c.name == SignedIn.__name__)
+    last = sa.select(sa.func.max(_events.c.seq)).where(mine).group_by(_events.c.actor_id)
+    for actor_id, when in connection.execute(sa.select(_events.c.actor_id, _at).where(_events.c.seq.in_(last))):
+        seen[UUID(actor_id)] = max(when, seen.get(UUID(actor_id), when))
+    return seen
