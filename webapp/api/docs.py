@@ -1,11 +1,12 @@
 """The API described: ``/api/openapi.json`` for programs, ``/api/docs`` for people."""
 
-from flask import Blueprint, Flask, Response, current_app, render_template
+from flask import Blueprint, Flask, Response, current_app, make_response, render_template
 
 from webapp.api import openapi
 from webapp.api.describe import describe
 from webapp.http import answers
 from webapp.http.auth import public
+from webapp.http.headers import CSP_SWAGGER
 
 blueprint = Blueprint("api_docs", __name__)
 _KEPT = "stowage_openapi"
@@ -21,8 +22,8 @@ def document() -> Response:
 @blueprint.get("/docs")
 @public
 @describe(summary="A page to read and try the API", answers={200: "text/html"})
-def page() -> str:
-    return render_template("docs/index.html")
+def page() -> Response:
+    return make_response(render_template("docs/index.html"), 200, {"Content-Security-Policy": CSP_SWAGGER})
 
 
 def _document(app: Flask) -> object:

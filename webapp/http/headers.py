@@ -13,12 +13,17 @@ from webapp import logs
 from webapp.services.errors import BadRequestError
 
 CSP_PAGE = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; "
-    "font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob:; media-src 'self' blob:; "
+    "font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+CSP_SWAGGER = CSP_PAGE.replace("img-src 'self'", "img-src 'self' data:")
+"""Swagger UI's style sheet has its arrows and ticks in it."""
 CSP_DATA = "default-src 'none'; frame-ancestors 'none'"
 CSP_FILE = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """Whatever a browser is talked into showing: it runs nothing and loads nothing."""
+
+NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
+"""What no page of ours asks for, whatever gets into one."""
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(r"\s*sha-256\s*=\s*(?P<value>[^,;]*)\s*(?:;.*)?", re.IGNORECASE)
@@ -86,6 +91,13 @@ def _finish(response: Response) -> Response:
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     if response.mimetype == "text/html":
-        headers["Referrer-Policy"] = "same-origin"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        _finish_page(response)
     return response
+
+
+def _finish_page(response: Response) -> None:
+    response.headers["Referrer-Policy"] = "same-origin"
+    response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    response.headers["Permissions-Policy"] = NO_DEVICES
+    # A fragment is no page, and a page is in somebody's language, colours and name.
+    response.vary.update(("HX-Request", "Accept-Language", "Cookie"))
