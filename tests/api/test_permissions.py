@@ -27,6 +27,7 @@ ROUTES: list[tuple[str, str, Permission, dict[str, object], int]] = [
     ("PUT", f"{FILES}/upload/a.txt", UPLOAD, {"data": b"hello"}, 201),
     ("GET", f"{FILES}/files", DOWNLOAD, {}, 200),
     ("GET", f"{FILES}/files/{{file}}", DOWNLOAD, {}, 200),
+    ("PATCH", f"{FILES}/files/{{file}}", UPLOAD, {"json": {"filename": "b.txt"}}, 200),
     ("GET", f"{FILES}/files/{{file}}/download", DOWNLOAD, {}, 200),
     ("HEAD", f"{FILES}/files/{{file}}/download", DOWNLOAD, {}, 200),
     ("DELETE", f"{FILES}/files/{{file}}", DELETE, {}, 204),

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from webapp.contracts.events import EVENT_TYPES, FileDeleted, FileUploaded, SignedIn, signal_for
+from webapp.contracts.events import EVENT_TYPES, FileDeleted, FileRenamed, FileUploaded, SignedIn, signal_for
 
 
 def uploaded() -> FileUploaded:
@@ -48,3 +48,11 @@ def test_each_kind_of_event_has_one_signal_of_its_own() -> None:
 def test_a_deletion_is_no_purge_unless_it_says_so() -> None:
     fields = {f.name: getattr(uploaded(), f.name) for f in dataclasses.fields(FileUploaded)}
     assert FileDeleted(**fields).permanent is False
+
+
+def test_a_new_name_does_not_hide_the_one_before() -> None:
+    fields = {f.name: getattr(uploaded(), f.name) for f in dataclasses.fields(FileUploaded)}
+    event = FileRenamed(**{**fields, "filename": "b.txt"}, previous_filename="a.txt")
+    assert (event.filename, event.previous_filename) == ("b.txt", "a.txt")
+    with pytest.raises(TypeError):
+        FileRenamed(**fields)

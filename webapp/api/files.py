@@ -56,6 +56,13 @@ class TrashQuery(ListQuery):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileChanges:
+    """What to change of a file."""
+
+    filename: str = field(metadata={"help": "The new name; cleaned as at an upload.", "min_length": 1})
+
+
+@dataclass(frozen=True, kw_only=True)
 class DeleteQuery:
     """How to delete."""
 
@@ -148,6 +155,18 @@ def list_trash() -> Response:
 @describe(summary="Show a file", answers={200: StoredFileOut})
 def show(file_id: UUID) -> Response:
     return answers.json(services().files.get(caller(), file_id))
+
+
+@blueprint.patch("/files/<uuid:file_id>")
+@permission(Permission.UPLOAD)
+@describe(
+    summary="Rename a file",
+    details="Its id, key, bytes and type stay as they are.",
+    body=FileChanges,
+    answers={200: StoredFileOut},
+)
+def rename(file_id: UUID) -> Response:
+    return answers.json(services().files.rename(caller(), file_id, params.body(FileChanges).filename))
 
 
 @blueprint.get("/files/<uuid:file_id>/download")

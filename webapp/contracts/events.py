@@ -44,6 +44,13 @@ class FileUploaded(_FileEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileRenamed(_FileEvent):
+    """A file was given another name; ``filename`` is the new one."""
+
+    previous_filename: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileDeleted(_FileEvent):
     """A file was moved to the trash, or purged without having been there (``permanent``)."""
 
@@ -122,6 +129,7 @@ class SignedIn(Event):
 
 EVENT_TYPES: tuple[type[Event], ...] = (
     FileUploaded,
+    FileRenamed,
     FileDeleted,
     FileRestored,
     FilePurged,

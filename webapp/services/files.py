@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, BinaryIO, cast
 from uuid import UUID
@@ -12,12 +12,12 @@ import sqlalchemy as sa
 from webapp import db
 from webapp.contracts.backends import LocalFiles
 from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
-from webapp.contracts.events import FileDeleted, FilePurged, FileRestored
+from webapp.contracts.events import FileDeleted, FilePurged, FileRenamed, FileRestored
 from webapp.contracts.files import StoredFileOut
 from webapp.db import Prepared
-from webapp.services import tallies
+from webapp.services import filenames, tallies
 from webapp.services.access import Caller, Permission
-from webapp.services.errors import ConflictError, NotFoundError
+from webapp.services.errors import ConflictError, NotFoundError, ValidationError
 from webapp.services.removals import RemovalService
 from webapp.services.rows import as_out, event_fields, files, select_stored, visible_to
 from webapp.services.settings import Place, SettingsService
@@ -125,6 +125,30 @@ class FileService:
         with db.read() as connection:
             row = _found(connection, caller, file_id, trash=False)
         return Stored(as_out(row), self._settings.place_of(row.backend, _location(row), caller.settings))
+
+    def rename(self, caller: Caller, file_id: UUID, filename: str) -> StoredFileOut:
+        """Give a live file another name, cleaned as at an upload. Its bytes, type and key stay.
+
+        Raises:
+            ForbiddenError: the caller may not name files.
+            NotFoundError: unknown, deleted or not theirs.
+            ValidationError: nothing is left of the name.
+        """
+        caller.require(Permission.UPLOAD)
+        name = filenames.clean(filename)
+        if name == filenames.NAMELESS and name not in filename:
+            raise ValidationError({"filename": "required"})
+        with db.transaction() as tx:
+            # Of two that rename at once, the second tells the name the first has given.
+            tx.execute(sa.select(files.c.seq).where(files.c.id == file_id).with_for_update())
+            before = as_out(_found(tx.connection, caller, file_id, trash=False))
+            if before.filename == name:
+                return before
+            values = {"filename": name, "filename_folded": filenames.fold(name), **_touched(caller, datetime.now(UTC))}
+            tx.execute(sa.update(files).where(files.c.id == file_id).values(values))
+            out = replace(before, filename=name)
+            tx.emit(FileRenamed(**event_fields(out), previous_filename=before.filename, **caller.actor))
+        return out
 
     def trash(self, caller: Caller, file_id: UUID) -> None:
         """Move a file to the trash. Of parallel calls exactly one succeeds.
