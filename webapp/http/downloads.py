@@ -9,30 +9,34 @@ from werkzeug.http import http_date, parse_date
 
 from webapp.contracts.files import StoredFileOut
 from webapp.http import bodies
-from webapp.http.headers import CSP_FILE, content_disposition
+from webapp.http.headers import CSP_FILE, CSP_PDF, content_disposition
 from webapp.services.errors import RangeError
 from webapp.services.files import LocalFile, Redirect, Stored
+from webapp.services.previews import PDF
 
 SMALL = 64 * 1024
 """Up to this size one read and one send are faster than sendfile."""
 _RANGE = re.compile(r"\s*bytes\s*=\s*(\d{0,40})\s*-\s*(\d{0,40})\s*", re.IGNORECASE | re.ASCII)
 
 
-def answer(stored: Stored) -> Response:
+def answer(stored: Stored, *, inline: bool = False) -> Response:
     """Send a file, the part asked for, or the news that nothing has changed.
+
+    ``inline`` is for files that a page shows, of the kinds that are harmless
+    (webapp/services/previews.py): they never come from elsewhere by a redirect.
 
     Raises:
         RangeError: the part asked for lies outside the file.
         StorageError: the backend failed.
     """
     out = stored.out
-    headers = _headers(out)
+    headers = _headers(out, inline=inline)
     if _unchanged(out):
         del headers["Content-Length"]
         return _response([], 304, headers)
     if request.method == "HEAD":
         return _response([], 200, headers)
-    if redirect := stored.redirect():
+    if not inline and (redirect := stored.redirect()):
         return _redirected(redirect)
     asked = _range(out)
     start, length = asked or (0, out.size_bytes)
@@ -47,16 +51,16 @@ def _redirected(redirect: Redirect) -> Response:
     return _response([], 302, {"Location": redirect.url, "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
 
 
-def _headers(out: StoredFileOut) -> dict[str, str]:
+def _headers(out: StoredFileOut, *, inline: bool) -> dict[str, str]:
     return {
         "Content-Type": out.content_type,
         "Content-Length": str(out.size_bytes),
-        "Content-Disposition": content_disposition(out.filename),
+        "Content-Disposition": content_disposition(out.filename, "inline" if inline else "attachment"),
         "ETag": _etag(out),
         "Last-Modified": http_date(out.created_at),
         "Accept-Ranges": "bytes",
         "Cache-Control": "private, no-cache",
-        "Content-Security-Policy": CSP_FILE,
+        "Content-Security-Policy": CSP_PDF if inline and out.content_type == PDF else CSP_FILE,
         "Cross-Origin-Resource-Policy": "same-origin",
     }
 

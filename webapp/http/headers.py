@@ -21,6 +21,8 @@ CSP_SWAGGER = CSP_PAGE.replace("img-src 'self'", "img-src 'self' data:")
 CSP_DATA = "default-src 'none'; frame-ancestors 'none'"
 CSP_FILE = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """Whatever a browser is talked into showing: it runs nothing and loads nothing."""
+CSP_PDF = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
+"""For a PDF in a page of ours: in a sandbox, browsers do not start their viewer."""
 
 NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 """What no page of ours asks for, whatever gets into one."""
@@ -35,6 +37,11 @@ def register(app: Flask) -> None:
     """Give every request an id, and every answer the headers they all have."""
     app.before_request(_begin)
     app.after_request(_finish)
+
+
+def is_page(response: Response) -> bool:
+    """Whether this is a page of ours or a part of one: not a file, whatever it claims to be."""
+    return response.mimetype == "text/html" and not response.direct_passthrough
 
 
 def content_disposition(filename: str, disposition: str = "attachment") -> str:
@@ -87,10 +94,10 @@ def _finish(response: Response) -> Response:
     headers["X-Request-ID"] = logs.request_id.get() or ""
     headers["X-Content-Type-Options"] = "nosniff"
     if "Content-Security-Policy" not in headers:
-        headers["Content-Security-Policy"] = CSP_PAGE if response.mimetype == "text/html" else CSP_DATA
+        headers["Content-Security-Policy"] = CSP_PAGE if is_page(response) else CSP_DATA
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
-    if response.mimetype == "text/html":
+    if is_page(response):
         _finish_page(response)
     return response
 

@@ -6,9 +6,11 @@ from webapp.backends.registry import BackendRegistry
 from webapp.config import Config
 from webapp.services.files import FileService
 from webapp.services.listing import ListingService
+from webapp.services.previews import PreviewService
 from webapp.services.removals import RemovalService
 from webapp.services.sessions import SessionService
 from webapp.services.settings import SettingsService
+from webapp.services.thumbnails import ThumbnailService
 from webapp.services.tokens import TokenService
 from webapp.services.uploads import UploadService
 from webapp.services.users import UserService
@@ -26,6 +28,8 @@ class Services:
     users: UserService
     tokens: TokenService
     sessions: SessionService
+    thumbnails: ThumbnailService
+    previews: PreviewService
 
 
 def build(config: Config, registry: BackendRegistry) -> Services:
@@ -41,4 +45,6 @@ def build(config: Config, registry: BackendRegistry) -> Services:
         users=UserService(),
         tokens=TokenService(settings),
         sessions=SessionService(settings),
+        thumbnails=ThumbnailService(settings),
+        previews=PreviewService(settings),
     )

@@ -218,7 +218,7 @@ class FileService:
             if was_deleted is None:
                 raise NotFoundError("no such file")
             tallies.remove(tx, [row], is_deleted=was_deleted)
-            self._removals.plan(tx, row.backend, _location(row), row.key, caller.settings)
+            self._removals.plan_files(tx, [row], caller.settings)
             about = event_fields(as_out(row))
             if not was_deleted:
                 tx.emit(FileDeleted(**about, permanent=True, **caller.actor))

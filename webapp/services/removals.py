@@ -1,6 +1,7 @@
 """Bytes that nobody needs any more: planned with the row's deletion, done after it, retried until it works."""
 
 import logging
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -12,8 +13,8 @@ from webapp.contracts.backends import Recoverable
 from webapp.contracts.errors import StorageError
 from webapp.contracts.events import FilePurged
 from webapp.db import table
-from webapp.models import PendingRemoval, StoredFile
-from webapp.services import tallies
+from webapp.models import PendingRemoval
+from webapp.services import tallies, thumbnails
 from webapp.services.rows import as_out, event_fields, files, select_stored
 from webapp.services.settings import Settings, SettingsService
 
@@ -21,7 +22,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 _pending = table(PendingRemoval)
-_keys = sa.select(table(StoredFile).c.key)
+_keys = sa.select(files.c.key)
 
 
 class RemovalService:
@@ -32,30 +33,40 @@ class RemovalService:
         self._settings = settings
         self._recovered_all = False
 
-    def plan(self, tx: db.Transaction, backend: str, location: dict[str, Any], key: str, settings: Settings) -> None:
-        """Write down that these bytes go, and remove them once that is committed."""
-        row = {"backend": backend, "location": location, "key": key, "due_at": datetime.now(UTC)}
-        seq = tx.execute(sa.insert(_pending), row).inserted_primary_key[0]  # type: ignore[index]
-        tx.after_commit(lambda: self._remove(seq, backend, location, key, settings))
+    def plan_files(self, tx: db.Transaction, rows: Sequence[Any], settings: Settings) -> None:
+        """Write down that the bytes of these deleted files go, thumbnails too, and remove them once that is committed.
+
+        ``rows`` are rows of ``select_stored``, deleted in this transaction before: a thumbnail that is
+        being made waits for that, or is found here.
+        """
+        places = {row.id: (row.backend, (row.extra_metadata or {}).get("location") or {}) for row in rows}
+        keys = [(row.id, row.key) for row in rows] + thumbnails.forget(tx, list(places))
+        if not keys:
+            return
+        now = datetime.now(UTC)
+        values = [
+            {"backend": places[file_id][0], "location": places[file_id][1], "key": key, "due_at": now}
+            for file_id, key in keys
+        ]
+        planned = tx.execute(sa.insert(_pending).returning(*_pending.c), values).all()
+
+        def then() -> None:
+            self._remove(planned, settings)
+
+        tx.after_commit(then)
 
     def retry(self) -> int:
         """Try again what a crash or a backend that was down has left; returns how many are gone now."""
-        settings = self._settings.current()
         before = datetime.now(UTC) - timedelta(seconds=10)
         with db.read() as connection:
             rows = connection.execute(
                 sa.select(_pending).where(_pending.c.due_at < before).order_by(_pending.c.due_at).limit(BATCH)
             ).all()
-        done = 0
-        for row in rows:
-            try:
-                self._remove(row.seq, row.backend, row.location, row.key, settings)
-                done += 1
-            except StorageError:
-                log.warning("bytes could not be removed yet", extra={"key": row.key}, exc_info=True)
-                # To the end of the queue: the others must not wait for a backend that is gone.
-                db.best_effort(sa.update(_pending).where(_pending.c.seq == row.seq).values(due_at=datetime.now(UTC)))
-        return done
+        done = self._remove(rows, self._settings.current())
+        if left := [row.seq for row in rows if row.seq not in done]:
+            # To the end of the queue: the others must not wait for a backend that is gone.
+            db.best_effort(sa.update(_pending).where(_pending.c.seq.in_(left)).values(due_at=datetime.now(UTC)))
+        return len(done)
 
     def purge_expired(self) -> int:
         """Delete for good what has been in the trash for its time; returns how many files that were."""
@@ -73,9 +84,8 @@ class RemovalService:
             gone = set(tx.execute(still.returning(files.c.seq)).scalars())
             rows = [row for row in found if row.seq in gone]
             tallies.remove(tx, rows, is_deleted=True)
+            self.plan_files(tx, rows, settings)
             for row in rows:
-                location = (row.extra_metadata or {}).get("location") or {}
-                self.plan(tx, row.backend, location, row.key, settings)
                 tx.emit(FilePurged(**event_fields(as_out(row))))
         return len(rows)
 
@@ -97,10 +107,22 @@ class RemovalService:
         self._recovered_all = True
         return removed
 
-    def _remove(self, seq: int, backend: str, location: dict[str, Any], key: str, settings: Settings) -> None:
-        self._settings.place_of(backend, location, settings).backend.delete(key)
-        with db.transaction() as tx:
-            tx.execute(sa.delete(_pending).where(_pending.c.seq == seq))
+    def _remove(self, rows: Sequence[Any], settings: Settings) -> set[int]:
+        """Remove the bytes of these plans, each on its own, and the plans that worked; returns those."""
+        done = {row.seq for row in rows if self._removed(row, settings)}
+        if done:
+            with db.transaction() as tx:
+                tx.execute(sa.delete(_pending).where(_pending.c.seq.in_(done)))
+        return done
+
+    def _removed(self, row: Any, settings: Settings) -> bool:
+        try:
+            self._settings.place_of(row.backend, row.location, settings).backend.delete(row.key)
+        except Exception:
+            # Whatever a backend raises: the others must not stay for it.
+            log.warning("bytes could not be removed yet", extra={"key": row.key}, exc_info=True)
+            return False
+        return True
 
 
 def _places_in_use() -> list[tuple[str, dict[str, Any]]]:
@@ -114,4 +136,6 @@ def _places_in_use() -> list[tuple[str, dict[str, Any]]]:
 
 def _is_known(key: str) -> bool:
     with db.read() as connection:
-        return connection.execute(_keys.where(table(StoredFile).c.key == key)).first() is not None
+        return connection.execute(_keys.where(files.c.key == key)).first() is not None or thumbnails.is_known(
+            connection, key
+        )

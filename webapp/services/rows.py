@@ -1,13 +1,15 @@
 """Rows of stored files: how they are selected, and what they look like from outside."""
 
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from webapp.contracts.files import StoredFileOut
-from webapp.db import table
+from webapp.db import Prepared, table
 from webapp.models import StoredFile, User
-from webapp.services.access import Caller
+from webapp.services.access import Caller, Permission
+from webapp.services.errors import NotFoundError
 
 files = table(StoredFile)
 users = table(User)
@@ -32,6 +34,7 @@ select_shown = sa.select(*_shown).select_from(_joined)
 _kept = (files.c.seq, files.c.family, files.c.is_deleted, files.c.extra_metadata)
 select_stored = sa.select(*_shown, *_kept).select_from(_joined)
 """That, where the bytes are and where the file is counted."""
+_by_id = Prepared(select_stored.where(files.c.id == sa.bindparam("id")))
 
 
 def as_out(row: Any) -> StoredFileOut:
@@ -68,3 +71,17 @@ def event_fields(out: StoredFileOut) -> dict[str, Any]:
 def visible_to(caller: Caller) -> sa.ColumnElement[bool] | None:
     """The condition that hides other people's files; None where there is none."""
     return None if caller.sees_everything else files.c.created_by == caller.user_id
+
+
+def find_seen(connection: sa.Connection, caller: Caller, file_id: UUID) -> Any:
+    """The row (of :data:`select_stored`) of a file the caller can see, in the trash too if they may look there.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    row = _by_id.first(connection, id=file_id)
+    if row is None or not (caller.sees_everything or row.created_by == caller.user_id):
+        raise NotFoundError("no such file, or not theirs")
+    if row.is_deleted and Permission.DELETE not in caller.permissions:
+        raise NotFoundError("in the trash")
+    return row
