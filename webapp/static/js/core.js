@@ -113,26 +113,32 @@ const TICK = 250;
 
 /** Show a notification; returns its element. `action` is {label, run}, `glyph` another icon.
 
-   Built from <template id="t-toast">: one .toast with svg.i, [data-text], [data-sub],
-   [data-act] (a button, hidden without an action) and [data-dismiss]. */
+   Built from <template id="t-toast">, in the shape the server gives to its own: the
+   icon, a <p>, a <span> that an action takes the place of, and [data-dismiss]. */
 export function toast({ kind = "ok", text, sub = "", action = null, glyph = "" }) {
   const element = document.getElementById("t-toast").content.firstElementChild.cloneNode(true);
   element.classList.add(`toast-${kind}`);
   element.dataset.toast = kind;
   icon($("svg.i", element), glyph || ICONS[kind]);
-  $("[data-text]", element).textContent = text;
-  fill($("[data-sub]", element), sub);
-  const button = fill($("[data-act]", element), action?.label);
-  button?.addEventListener("click", () => { dismiss(element); action.run(); });
+  $("p", element).textContent = text;
+  if (sub) $("p", element).append(make("small", sub));
+  if (action) $(":scope > span", element).replaceWith(choice(element, action));
   document.getElementById("toasts").append(element);
   arm(element);
   return element;
 }
 
-function fill(element, text) {
-  if (!element) return null;
-  element.hidden = !text;
-  element.textContent = text ?? "";
+function choice(element, { label, run }) {
+  const button = make("button", label);
+  button.className = "btn btn-sm";
+  button.type = "button";
+  button.addEventListener("click", () => { dismiss(element); run(); });
+  return button;
+}
+
+function make(name, text) {
+  const element = document.createElement(name);
+  element.textContent = text;
   return element;
 }
 
@@ -164,8 +170,8 @@ function arm(element) {
   if (bad) told?.setAttribute("role", "alert");
   else if (told) say(told.textContent.trim().replace(/\s+/g, " "));
   if (bad || "still" in document.documentElement.dataset) return;
-  const choice = $("button:not([data-dismiss]):not([hidden]), a[href]", element);
-  clocks.set(element, choice ? 12000 : 8000);
+  const acts = $("button:not([data-dismiss]), a[href]", element);
+  clocks.set(element, acts ? 12000 : 8000);
   ticking ||= setInterval(tick, TICK);
 }
 

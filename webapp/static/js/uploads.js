@@ -1,0 +1,162 @@
+/* Uploads: ties the queue to the dock, to the network, to the session and to the rest of the page. */
+
+import { $, dismiss, say, t, toast } from "./core.js";
+import { draw, fold } from "./upload-dock.js";
+import { active, add, batch, clear, hold, jobs, release, remove, retry, state, tell } from "./upload-queue.js";
+import { renewed } from "./upload-reasons.js";
+import { listen, pick } from "./upload-sources.js";
+
+export { pick };
+
+const STAY = 6000;
+const GATHER = 1000;
+const ASK_AGAIN = 5000;
+
+/** Upload these. */
+export function start(files) {
+  const added = add([...files]);
+  const going = added.filter((job) => job.state !== "refused").length;
+  if (going) started(going);
+}
+
+// --- what is said, once each -----------------------------------------------------------
+
+/* Collects values and hands them on together, at most once per `time`. */
+function gather(time, act) {
+  let values = [];
+  let timer = 0;
+  return (value) => {
+    values.push(value);
+    timer ||= setTimeout(() => { const all = values; values = []; timer = 0; act(all); }, time);
+  };
+}
+
+const started = gather(400, (counts) => say(t("upload.say_started", { count: counts.reduce((a, b) => a + b) })));
+
+const told = gather(GATHER, (failures) => {
+  const [first] = failures;
+  if (failures.length === 1) say(`${first.name}: ${first.note}`);
+  else say(t("upload.say_failed", { count: failures.length }));
+});
+
+const announce = gather(GATHER, (files) => {
+  document.dispatchEvent(new CustomEvent("stowage:uploaded", { detail: { files } }));
+});
+
+let unfinished = false;
+
+function finished() {
+  const going = active().length > 0;
+  if (unfinished && !going && batch.done) say(t("upload.say_done", { count: batch.done }));
+  // A question that nothing depends on any more; in a hidden dock it would lock the page.
+  if (!going) document.getElementById("uploads-stop")?.close();
+  unfinished = going;
+}
+
+tell.changed = (job) => { draw(job); finished(); };
+tell.failed = (job) => told(job);
+tell.stored = (job) => {
+  announce(job.stored);
+  setTimeout(leave, STAY, job);
+};
+
+/* Nothing is pulled away from under a pointer, and no focus is lost. */
+function leave(job) {
+  const busy = document.querySelector("#jobs:hover, #jobs:focus-within");
+  if (busy && jobs.has(job.id)) setTimeout(leave, 1000, job);
+  else remove(job);
+}
+
+// --- network and session ---------------------------------------------------------------
+
+let offline = null;
+
+tell.held = (why) => {
+  if (why === "offline" && active().length) {
+    offline ??= toast({ kind: "bad", text: t("upload.say_offline"), glyph: "wifi-off" });
+    setTimeout(again, ASK_AGAIN);
+  } else if (why !== "offline" && offline) {
+    dismiss(offline);
+    offline = null;
+  }
+  if (why === "signed_out") say(t("upload.signed_out"));
+  if (why === "renewing") recover();
+};
+
+addEventListener("offline", () => { if (active().length) hold("offline"); });
+addEventListener("online", () => release("offline"));
+
+/* A browser says offline of a computer that can still reach itself. */
+async function again() {
+  if (state.hold !== "offline") return;
+  if (await renewed()) release("offline");
+  else setTimeout(again, ASK_AGAIN);
+}
+
+let recovering = false;
+
+/* Signed in again, probably in another tab: take its token and go on. */
+async function recover() {
+  if (recovering || !["signed_out", "renewing"].includes(state.hold)) return;
+  recovering = true;
+  const fine = await renewed();
+  recovering = false;
+  if (fine) release();
+  else if (state.hold === "renewing") hold("signed_out");
+}
+
+addEventListener("focus", recover);
+document.addEventListener("visibilitychange", recover);
+
+/* Each page tells the other tabs that it was opened: one of them may be waiting for a sign-in. */
+const tabs = new BroadcastChannel("stowage");
+tabs.onmessage = recover;
+tabs.postMessage("opened");
+
+// --- buttons ---------------------------------------------------------------------------
+
+const ROW = {
+  retry: (job) => retry([job]),
+  pause: (job) => job.handle?.pause?.(),
+  resume: (job) => job.handle?.resume?.(),
+  copy,
+  cancel: remove,
+  drop: remove,
+};
+
+const HEAD = { retry: () => retry(), fold: () => fold(), close, stop: stopped };
+
+document.addEventListener("click", ({ target }) => {
+  const button = target.closest("[data-job], [data-dock]");
+  if (!button) return;
+  const row = button.closest(".job");
+  const job = row && jobs.get(Number(row.id.slice("job-".length)));
+  if (button.dataset.dock) HEAD[button.dataset.dock]();
+  else if (job) ROW[button.dataset.job](job);
+});
+
+async function copy(job) {
+  const { link } = document.getElementById("uploads").dataset;
+  await navigator.clipboard.writeText(new URL(link.replace("{id}", job.stored.id), location.href));
+  say(t("upload.say_copied"));
+}
+
+/* While something is being sent, closing asks once. */
+function close() {
+  const count = active().length;
+  if (!count) return stopped();
+  const dialog = document.getElementById("uploads-stop");
+  $("[data-what]", dialog).textContent = t("upload.stop_title", { count });
+  return dialog.showModal();
+}
+
+function stopped() {
+  document.getElementById("uploads-stop").close();
+  clear();
+  ($("[data-pick]") ?? document.getElementById("main"))?.focus({ preventScroll: true });
+}
+
+addEventListener("beforeunload", (event) => { if (active().length) event.preventDefault(); });
+
+listen(start);
+draw();
