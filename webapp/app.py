@@ -42,7 +42,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     api.register(app)
     ui.register(app)
     metrics.register(app)
-    plugins.load(registry)
+    plugins.load(registry, ui.menu.of(app).add)
     return app
 
 

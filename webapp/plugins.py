@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from webapp.backends.registry import BackendRegistry
 from webapp.contracts.backends import StorageBackend
 from webapp.contracts.events import Event, signal_for
+from webapp.contracts.plugins import MenuEntry
 
 log = logging.getLogger(__name__)
 
@@ -19,9 +20,10 @@ EventT = TypeVar("EventT", bound=Event)
 class Host:
     """What plugins get; see :class:`webapp.contracts.PluginHost`."""
 
-    def __init__(self, registry: BackendRegistry) -> None:
-        """Let plugins add backends to ``registry``."""
+    def __init__(self, registry: BackendRegistry, add_menu_entry: Callable[[MenuEntry], None]) -> None:
+        """Let plugins add backends to ``registry`` and links to the menu."""
         self._registry = registry
+        self._add_menu_entry = add_menu_entry
 
     def subscribe(self, event_type: type[EventT], receiver: Callable[[EventT], object]) -> None:
         """Call ``receiver(event)`` after every such event."""
@@ -36,10 +38,14 @@ class Host:
         """Offer a storage backend."""
         self._registry.register(backend_class)
 
+    def add_menu_entry(self, entry: MenuEntry) -> None:
+        """Offer a link in the navigation."""
+        self._add_menu_entry(entry)
 
-def load(registry: BackendRegistry) -> None:
+
+def load(registry: BackendRegistry, add_menu_entry: Callable[[MenuEntry], None]) -> None:
     """Register the backends and set up the plugins that are installed."""
-    host = Host(registry)
+    host = Host(registry, add_menu_entry)
     for entry in entry_points(group=BACKENDS):
         _guarded(entry, registry.register)
     for entry in entry_points(group=PLUGINS):

@@ -2,17 +2,15 @@
 
 import gc
 from collections.abc import Iterator, Mapping
-from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.backends.fakes import MemoryBackend
-from tests.support.app import House, make_house
 from webapp import plugins
 from webapp.backends.registry import BackendRegistry
-from webapp.contracts import EVENT_TYPES, Event, FileDeleted, FileUploaded, PluginHost, signal_for
+from webapp.contracts import EVENT_TYPES, Event, FileDeleted, FileUploaded, MenuEntry, PluginHost, signal_for
 from webapp.contracts.errors import ConfigurationError
 
 heard: list[Event] = []
@@ -67,30 +65,6 @@ def _as_before() -> Iterator[None]:
                 signal.disconnect(receiver)
 
 
-def install(monkeypatch: pytest.MonkeyPatch, **groups: list[str]) -> None:
-    """Make these objects of this module the installed entry points."""
-    entries = {
-        f"stowage.{group}": [EntryPoint(name.lower(), f"{__name__}:{name}", f"stowage.{group}") for name in names]
-        for group, names in groups.items()
-    }
-    monkeypatch.setattr(plugins, "entry_points", lambda *, group: entries.get(group, []))
-
-
-@pytest.fixture
-def installed(sqlite_house: House, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A house on the same directory, made with plugins."""
-    made: list[House] = []
-
-    def make(**groups: list[str]) -> House:
-        install(monkeypatch, **groups)
-        made.append(make_house(sqlite_house.config.data_dir))
-        return made[-1]
-
-    yield make
-    for house in made:
-        house.close()
-
-
 def test_a_plugin_hears_of_uploads_and_of_nothing_else(installed: Any) -> None:
     house = installed(plugins=["listening"])
     out = house.upload()
@@ -131,11 +105,9 @@ def test_a_broken_plugin_is_reported_and_left_out(installed: Any, caplog: pytest
     assert type(house.registry.get("filesystem", {"fs_root_path": str(Path("/x"))})).__name__ == "FilesystemBackend"
 
 
-def test_each_broken_plugin_is_named_in_the_log(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    install(monkeypatch, plugins=["broken", "not_there"], backends=["NoBackend"])
-    plugins.load(BackendRegistry())
+def test_each_broken_plugin_is_named_in_the_log(install: Any, caplog: pytest.LogCaptureFixture) -> None:
+    install(plugins=["broken", "not_there"], backends=["NoBackend"])
+    plugins.load(BackendRegistry(), [].append)
     assert [record.__dict__["plugin"] for record in caplog.records] == ["nobackend", "broken", "not_there"]
 
 
@@ -169,8 +141,11 @@ def test_the_files_of_a_backend_that_was_uninstalled_are_listed_but_cannot_be_re
 
 def test_the_host_keeps_its_promise() -> None:
     registry = BackendRegistry()
-    host: PluginHost = plugins.Host(registry)
+    entries: list[MenuEntry] = []
+    host: PluginHost = plugins.Host(registry, entries.append)
     host.add_backend(MemoryBackend)
     assert registry.ids() == ("memory",)
+    host.add_menu_entry(MenuEntry("Reports", "/reports", "chart-pie"))
+    assert [entry.label for entry in entries] == ["Reports"]
     with pytest.raises(ConfigurationError):
         host.add_backend(NoBackend)  # type: ignore[arg-type]

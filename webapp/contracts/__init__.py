@@ -38,7 +38,7 @@ from webapp.contracts.events import (
     signal_for,
 )
 from webapp.contracts.files import StoredFileListOut, StoredFileOut
-from webapp.contracts.plugins import PluginHost
+from webapp.contracts.plugins import MenuEntry, PluginHost
 
 __all__ = [
     "EVENT_TYPES",
@@ -51,6 +51,7 @@ __all__ = [
     "FileRestored",
     "FileUploaded",
     "LocalFiles",
+    "MenuEntry",
     "NotSupportedError",
     "PluginHost",
     "Recoverable",

@@ -4,12 +4,33 @@ A plugin is a callable ``setup(host)`` in the entry-point group ``stowage.plugin
 """
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
 from webapp.contracts.backends import StorageBackend
 from webapp.contracts.events import Event
 
 EventT = TypeVar("EventT", bound=Event)
+
+
+@dataclass(frozen=True)
+class MenuEntry:
+    """A link in the navigation."""
+
+    label: str
+    """Shown as it is given, at most 40 characters."""
+    href: str
+    """A path of this server, such as ``/reports``."""
+    icon: str
+    """Name of an icon of the sprite ``webapp/static/icons.svg``, without its ``i-``."""
+    section: str = "SIDEBAR"
+    """Where the link is: there is only the sidebar so far."""
+    group: str = "Content"
+    """``Content``, ``Admin`` and ``Account`` are there; any other makes a group of that name."""
+    order: int = 100
+    """Smaller ones come first; Files has 40, Trash 50, Activity 60, Users 70, API tokens 80."""
+    roles: tuple[str, ...] = ("admin",)
+    """Who sees it. It is no lock: whatever answers at ``href`` has to check for itself."""
 
 
 class PluginHost(Protocol):
@@ -27,4 +48,12 @@ class PluginHost(Protocol):
 
         Raises:
             ConfigurationError: the class lacks part of the protocol or its id is taken.
+        """
+
+    def add_menu_entry(self, entry: MenuEntry) -> None:
+        """Offer a link in the navigation of those with one of its roles.
+
+        Raises:
+            ConfigurationError: it leads elsewhere or where another entry leads, its icon,
+                section or a role is unknown, or a field is of a wrong type.
         """

@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, url_for
 
 from webapp.http.auth import public
-from webapp.ui import account, files, trash, uploads, words
+from webapp.ui import account, files, menu, trash, uploads, words
 from webapp.ui.addresses import see
 
 home = Blueprint("home", __name__)
@@ -18,5 +18,6 @@ def start() -> Response:
 def register(app: Flask) -> None:
     """Add the pages."""
     words.register(app)
+    menu.register(app)
     for blueprint in (home, account.blueprint, files.blueprint, uploads.blueprint, trash.blueprint):
         app.register_blueprint(blueprint)
