@@ -28,7 +28,7 @@ install: $(VENV)/.dev  ## Set up .venv with everything for development
 run: $(VENV)/.runtime  ## Start Stowage (HOST=0.0.0.0 PORT=9000 to listen elsewhere)
 	@exec $(BIN)/stowage serve $(if $(HOST),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
 
-test: $(VENV)/.dev  ## Run all tests (ARGS='-k upload' for some, JOBS=0 for one process)
+test: $(VENV)/.dev $(VENV)/.chromium  ## Run all tests (ARGS='-k upload' for some, JOBS=0 for one process)
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style and formatting
@@ -86,6 +86,11 @@ $(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.python
 	@$(INSTALL) requirements-dev.lock
 	@$(INSTALL_SELF)
 	@touch $(VENV)/.runtime $@
+
+# For the browser tests, which skip without it: tried once, wherever this may install programs.
+$(VENV)/.chromium: | $(VENV)/.python
+	@.ci/chromium
+	@touch $@
 
 $(VENV)/.bench: requirements-bench.lock $(VENV)/.dev
 	@echo "Installing what the benchmarks need (once) ..."
