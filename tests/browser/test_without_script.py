@@ -1,0 +1,93 @@
+"""All of it works in a browser that runs no script."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.looks import in_both_widths
+from tests.browser.pages import FILES, LOGIN, TRASH, button, expect_names, row, show_navigation, sign_in
+from tests.browser.shelf import SAMPLES, Shelf
+from tests.support.chromium import Look, Visits, screenshot
+from tests.support.server import USER_PASSWORD
+
+pytestmark = in_both_widths
+
+
+def test_no_script_runs_here(plain_page: Page) -> None:
+    plain_page.goto(FILES)
+    plain_page.set_content("<p>no</p><script>document.querySelector('p').textContent = 'yes'</script>")
+    expect(plain_page.locator("p")).to_have_text("no")
+
+
+def test_signing_in_and_out(visit: Visits, look: Look) -> None:
+    page = visit(None, script=False)
+    page.goto(FILES)
+    sign_in(page, "uploader", USER_PASSWORD)
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Files")
+    show_navigation(page, look)
+    button(page, "Sign out").click()
+    expect(page).to_have_url(re.compile(f"{LOGIN}$"))
+
+
+def test_files_go_in(plain_page: Page, shelf: Shelf, tmp_path: Path, look: Look) -> None:
+    page = plain_page
+    shelf.clear()
+    for name in ("one.txt", "two.txt"):
+        (tmp_path / name).write_text(name)
+    page.goto(FILES)
+    page.locator("input[type=file]").first.set_input_files([tmp_path / "one.txt", tmp_path / "two.txt"])
+    button(page, "Upload").click()
+    expect(page.get_by_text("2 files")).to_be_visible()
+    assert shelf.names() == {"one.txt", "two.txt"}
+    screenshot(page, f"plain-files-{look.name}")
+
+
+def test_searching_sorting_and_paging(plain_page: Page, shelf: Shelf) -> None:
+    page = plain_page
+    for number in range(20):
+        shelf.put(f"{number:02}.txt")
+    everything = sorted(shelf.names())
+    page.goto(f"{FILES}?sort=name&per_page=25")
+    expect_names(page, *everything[:25])
+    page.get_by_role("link", name="Next").click()
+    expect_names(page, *everything[25:])
+    page.get_by_role("searchbox").fill("minu")
+    page.get_by_role("searchbox").press("Enter")
+    expect_names(page, "minutes.txt")
+    assert "q=minu" in page.url
+
+
+def test_to_the_trash_and_back(plain_page: Page, shelf: Shelf) -> None:
+    page = plain_page
+    page.goto(FILES)
+    button(page, "Move minutes.txt to the trash").click()
+    expect(page.get_by_text("1 file moved to the trash.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("1 file restored.")).to_be_visible()
+    row(page, shelf.id("prices.csv")).get_by_role("checkbox").check()
+    page.get_by_role("region", name="Selected files").get_by_role("button", name="Move to trash").click()
+    page.goto(TRASH)
+    expect_names(page, "prices.csv")
+    button(page, "Restore prices.csv").click()
+    assert shelf.names() == set(SAMPLES)
+
+
+def test_gone_for_good_after_a_question(plain_page: Page, shelf: Shelf) -> None:
+    page = plain_page
+    shelf.trash("minutes.txt", "prices.csv")
+    page.goto(TRASH)
+    row(page, shelf.id("minutes.txt")).get_by_role("checkbox").check()
+    button(page, "Delete for good").click()
+    expect(page.get_by_role("heading", name="Delete this file for good?")).to_be_visible()
+    page.get_by_role("main").get_by_role("button").click()
+    expect(page.get_by_text("1 file deleted for good.")).to_be_visible()
+    assert shelf.names("trash") == {"prices.csv"}
+
+
+def test_colours_are_chosen(plain_page: Page) -> None:
+    page = plain_page
+    page.goto("/account/")
+    page.get_by_label("Colours").select_option("dark")
+    button(page, "Save").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
