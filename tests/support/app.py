@@ -28,7 +28,7 @@ from webapp.backends.registry import BackendRegistry
 from webapp.contracts.events import EVENT_TYPES, Event, signal_for
 from webapp.contracts.files import StoredFileOut
 from webapp.db import table, transactions
-from webapp.models import StoredFile, User
+from webapp.models import StoredFile, Thumbnail, User
 from webapp.services import Services, passwords
 from webapp.services.access import Caller, permissions_of
 from webapp.services.settings import FILE_STORAGE
@@ -216,11 +216,13 @@ class House:
 
     def assert_consistent(self) -> None:
         """Each row has its bytes, each file its row, nothing is unfinished, and the counters are right."""
-        keys = {row.key for row in self.query(sa.select(table(StoredFile).c.key))}
+        keys = {row.key for model in (StoredFile, Thumbnail) for row in self.query(sa.select(table(model).c.key))}
+        keys.discard(None)
         assert self.on_disk() == {f"{key[:2]}/{key}" for key in keys}
         assert self.tallies() == self.counted()
 
     def close(self) -> None:
+        self.services.thumbnails.close()
         with self.app.app_context():
             engine = db.db.engine
             engine.dispose()

@@ -41,7 +41,9 @@ MOST_PIXELS = 64_000_000
 MOST_PIXELS_SCALED = 250_000_000
 """For what is made small while it is decoded, see :func:`_scales_itself`."""
 MOST_MEMORY = 1024 * 1024 * 1024
-MOST_SECONDS = 15
+MOST_SECONDS = 10
+MOST_SCANS = 100
+"""Of a progressive JPEG; ten are usual, and each one goes over the whole image."""
 QUALITY = 80
 
 # Named one by one: whatever else Pillow can read, such as EPS, is not even tried.
@@ -125,7 +127,7 @@ def make(file: BinaryIO, width: int) -> tuple[bytes, tuple[int, int]]:
     original = image.size
     orientation = _orientation(image)
     target, part = _shape(original, width)
-    _make_loadable(image, target)
+    _make_loadable(image, target, file)
     # A JPEG may be smaller by now.
     scale_x, scale_y = image.size[0] / original[0], image.size[1] / original[1]
     box = (part[0] * scale_x, part[1] * scale_y, part[2] * scale_x, part[3] * scale_y)
@@ -150,18 +152,29 @@ def _shape(size: tuple[int, int], width: int) -> tuple[tuple[int, int], tuple[fl
     return (max(1, round(size[0] * scale)), max(1, round(size[1] * scale))), (0, 0, *size)
 
 
-def _make_loadable(image: Image.Image, target: tuple[int, int]) -> None:
+def _make_loadable(image: Image.Image, target: tuple[int, int], file: BinaryIO) -> None:
     """Ask for as few pixels as will do, and refuse what are too many then."""
     if _scales_itself(image):
         # With this call libjpeg decodes an eighth, quarter or half of each side.
         image.draft(None, (target[0] * 2, target[1] * 2))
     if image.size[0] * image.size[1] > MOST_PIXELS:
         raise RefusedError("too many pixels")
+    if "progressive" in image.info and _scans(file) > MOST_SCANS:
+        raise RefusedError("too many scans")
 
 
 def _scales_itself(image: Image.Image) -> bool:
     """Whether a large image needs little memory. A progressive JPEG is first read as a whole, in all its scans."""
     return image.format in ("JPEG", "MPO") and "progressive" not in image.info
+
+
+def _scans(file: BinaryIO) -> int:
+    """How many there are, at most: other parts of the file may look like the start of one."""
+    at = file.tell()
+    file.seek(0)
+    count = file.read().count(b"\xff\xda")
+    file.seek(at)
+    return count
 
 
 def _orientation(image: Image.Image) -> int:

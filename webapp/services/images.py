@@ -30,7 +30,8 @@ MOST_WAITING = 16
 """Each of them holds a thread of the server; the rest are sent away at once."""
 PATIENCE_SECONDS = 10
 START_SECONDS = 30
-DECODE_SECONDS = 30
+DECODE_SECONDS = 45
+"""By the clock, for a machine that is busy; the helper stops itself after ten seconds of work."""
 IDLE_SECONDS = 60
 # Its own fault, and it will happen again: a crash, or more time than anybody gets.
 _FATAL = frozenset(
