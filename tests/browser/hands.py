@@ -62,6 +62,14 @@ def paste(page: Page, files: Mapping[str, bytes]) -> None:
     page.evaluate(PASTE, [[name, base64.b64encode(data).decode()] for name, data in files.items()])
 
 
+def slow_uploads(page: Page, bytes_per_second: int) -> None:
+    """From now on this window sends no faster, so that there is time to act in the middle of an upload."""
+    devtools = page.context.new_cdp_session(page)
+    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
+    devtools.send("Network.enable")
+    devtools.send("Network.emulateNetworkConditions", limits)
+
+
 def focused(page: Page) -> str:
     """The element that has the focus, as its tag, id and label."""
     return str(

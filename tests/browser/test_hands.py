@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.hands import Drag, drop, paste
-from tests.browser.looks import in_both_widths
-from tests.support.chromium import Visits
+from tests.browser.hands import Drag, drop, paste, slow_uploads
+from tests.browser.looks import in_both_widths, on_desktop
+from tests.support.chromium import Visits, Watch
 
 LISTENER = """
     () => {
@@ -59,3 +59,19 @@ def test_a_drag_can_leave_again(blank: Page, tmp_path: Path) -> None:
 def test_files_are_pasted(blank: Page) -> None:
     paste(blank, {"a.txt": b"12345", "b c.png": b"\x89"})
     expect(blank.locator("body")).to_have_text("pasted:a.txt:5 pasted:b c.png:1")
+
+
+@on_desktop
+def test_uploads_can_be_slow(visit: Visits, watch: Watch) -> None:
+    watch.expect("status of 405")
+    page = visit(None)
+    page.goto("/account/login")
+    slow_uploads(page, 200_000)
+    took = page.evaluate(
+        """() => {
+            const start = performance.now();
+            const answer = fetch("/healthz", { method: "POST", body: new Uint8Array(300_000) });
+            return answer.then(() => performance.now() - start);
+        }"""
+    )
+    assert took > 1000
