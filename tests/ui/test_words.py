@@ -1,11 +1,12 @@
 """Every word of the pages comes from the locale file, and every word there is used."""
 
 import re
+import string
 from pathlib import Path
 
 import pytest
 
-from webapp.http.i18n import catalogue
+from webapp.http.i18n import LOCALES, catalogue, own_words, words_for_scripts
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 # The page about the API is in English, as the API is.
@@ -33,6 +34,33 @@ def test_every_key_that_is_asked_for_exists() -> None:
 def test_every_key_is_used() -> None:
     quoted = {key for source in SOURCES for key in QUOTED.findall(source)}
     assert not {key for key in keys() - quoted if not key.startswith(MADE)}
+
+
+def test_every_key_that_a_script_asks_for_is_sent_to_it() -> None:
+    asked = {key for path in SCRIPTS for key in CALLED.findall(path.read_text(encoding="utf-8"))}
+    sent = {key.removesuffix(".one").removesuffix(".other") for key in words_for_scripts()}
+    assert {key for key in asked if "." in key and "$" not in key} <= sent
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_language_says_everything(language: str) -> None:
+    assert set(own_words(language)) == set(catalogue())
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_language_names_the_same_values(language: str) -> None:
+    english = catalogue()
+    assert not {key: text for key, text in own_words(language).items() if not _values(text) <= _values_of(key, english)}
+
+
+def _values_of(key: str, english: dict[str, str]) -> set[str]:
+    """What English has to say it with; a singular may name the number where English does not."""
+    stem = key.removesuffix(".one").removesuffix(".other")
+    return set().union(*(_values(english[form]) for form in (key, f"{stem}.one", f"{stem}.other") if form in english))
+
+
+def _values(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name is not None}
 
 
 def test_a_key_with_a_plural_has_both_forms() -> None:

@@ -68,8 +68,13 @@ def plural(count: float, language: str) -> str:
 @cache
 def catalogue(language: str = ENGLISH) -> dict[str, str]:
     """All sentences of a language, under dotted keys; in English where it has none."""
-    own = dict(_flat("", orjson.loads((_FOLDER / f"{language}.json").read_bytes())))
+    own = own_words(language)
     return own if language == ENGLISH else {**catalogue(), **own}
+
+
+def own_words(language: str) -> dict[str, str]:
+    """The sentences that a language has itself."""
+    return dict(_flat("", orjson.loads((_FOLDER / f"{language}.json").read_bytes())))
 
 
 def words_for_scripts() -> dict[str, object]:
