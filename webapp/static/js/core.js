@@ -26,9 +26,9 @@ const language = () => document.documentElement.lang || "en";
 
 const kept = new Map();
 
-/** An Intl formatter of the page's language: making one takes longer than using it. */
-function intl(Kind, options = {}) {
-  const key = `${Kind.name} ${language()} ${JSON.stringify(options)}`;
+/* What Intl makes for the page's language: making it takes longer than using it. */
+function intl(Kind, options) {
+  const key = `${language()} ${Kind.name}${options ? " with options" : ""}`;
   if (!kept.has(key)) kept.set(key, new Kind(language(), options));
   return kept.get(key);
 }
@@ -40,6 +40,7 @@ export function t(key, values = {}) {
   const found = sentences();
   const plural = "count" in values && `${key}.${intl(Intl.PluralRules).select(values.count)}`;
   const text = found[plural] ?? found[`${key}.other`] ?? found[key] ?? key;
+  if (!text.includes("{")) return text;
   return text.replace(/\{(\w+)(:,)?\}/g, (whole, name, grouped) => {
     if (!(name in values)) return whole;
     return grouped ? number(values[name]) : String(values[name]);
@@ -52,6 +53,7 @@ export function t(key, values = {}) {
 export const number = (value) => intl(Intl.NumberFormat).format(value);
 
 const DECIMAL = ["kb", "mb", "gb", "tb", "pb", "eb"];
+const ONE_DECIMAL = { maximumFractionDigits: 1 };
 const BINARY = ["kib", "mib", "gib", "tib", "pib", "eib"];
 
 /** 1.2 MB, or 1.2 MiB where the reader wants powers of 1,024: as the server's `size` says it. */
@@ -62,8 +64,8 @@ export function size(bytes) {
   let power = 1;
   // 999,950 bytes are not 1000.0 KB.
   while (power < units.length && tenths(bytes / base ** power) >= base) power += 1;
-  const value = intl(Intl.NumberFormat, { maximumFractionDigits: 1, useGrouping: false });
-  return t(`size.${units[power - 1]}`, { value: value.format(tenths(bytes / base ** power)) });
+  const value = intl(Intl.NumberFormat, ONE_DECIMAL).format(tenths(bytes / base ** power));
+  return t(`size.${units[power - 1]}`, { value });
 }
 
 /** One decimal; halves go to the even one, as in Python. */

@@ -10,7 +10,9 @@ import { glyph, halves } from "./upload-names.js";
 const MOST_ROWS = 60;
 const TICK = 250;
 /* Which of too many are shown. Done ones make room first. */
-const RANK = { sending: 0, checking: 0, error: 1, refused: 1, resumable: 1, conflict: 1, paused: 2, queued: 2, done: 3 };
+const RANK = {
+  sending: 0, checking: 0, error: 1, refused: 1, resumable: 1, conflict: 1, paused: 2, queued: 2, done: 3,
+};
 const FAILED = ["error", "refused"];
 
 const dock = () => document.getElementById("uploads");
@@ -145,11 +147,11 @@ function arrange(ul, wanted) {
 
 /* What had focus was moved, hidden or removed: back to it, or to what is next to it. */
 function refocus(host, focused, beside) {
-  const near = (element) => element?.isConnected && $("button:not([hidden])", element);
+  const near = (element) => (element?.isConnected ? $("button:not([hidden])", element) : null);
   const own = focused.isConnected && !focused.hidden && !focused.closest("[hidden]") ? focused : null;
   const target = own ?? near(focused.closest(".job")) ?? near(beside) ?? $("[data-list]", host);
   if (host.hidden) document.getElementById("main")?.focus({ preventScroll: true });
-  else (target || $("[data-list]", host)).focus({ preventScroll: true });
+  else target.focus({ preventScroll: true });
 }
 
 function made(job) {

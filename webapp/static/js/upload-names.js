@@ -11,7 +11,8 @@ export function halves(name) {
 }
 
 const FAMILIES = [
-  ["doc", "file-text", /^(application\/(pdf|msword|rtf|epub|postscript)|text\/(plain|markdown|rtf))|wordprocessing|presentation|opendocument\.text|powerpoint/],
+  ["doc", "file-text", /^application\/(pdf|msword|rtf|epub|postscript)|^text\/(plain|markdown|rtf)/],
+  ["doc", "file-text", /wordprocessing|presentation|opendocument\.text|powerpoint/],
   ["sheet", "file-spreadsheet", /^text\/(csv|tab-)|spreadsheet|ms-excel/],
   ["archive", "file-archive", /zip|x-tar|x-bzip|x-xz|zstd|x-7z|rar\b|iso9660|java-archive/],
   ["data", "database", /parquet|ndjson|sqlite|hdf/],
@@ -30,6 +31,7 @@ const BY_NAME = [
 
 /** The family of a file's type, and its icon. */
 export function glyph({ name, type }) {
-  const [family, icon] = FAMILIES.find(([, , mark]) => mark.test(type)) ?? BY_NAME.find(([, , mark]) => mark.test(name)) ?? [];
-  return { family: family ?? "other", name: icon ?? "file" };
+  const fits = (text) => ([, , mark]) => mark.test(text);
+  const [family, icon] = FAMILIES.find(fits(type)) ?? BY_NAME.find(fits(name)) ?? ["other", "file"];
+  return { family, name: icon };
 }

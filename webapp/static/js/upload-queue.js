@@ -159,14 +159,20 @@ function known(job, failure) {
   return { do: "settle", next: retryable(failure) ? "error" : "refused", note: reason(job, failure) };
 }
 
+/* Into the queue again, from the first byte on. */
+function back(job) {
+  job.sent = 0;
+  become(job, waiting());
+}
+
 function halt(job, { why }) {
   job.renewed ||= why === "renewing";
-  become(job, waiting());
+  back(job);
   if (!PAUSING.has(state.hold)) hold(why);
 }
 
 function later(job, { wait }) {
-  become(job, waiting());
+  back(job);
   if (!PAUSING.has(state.hold)) hold("slow", Date.now() + wait);
 }
 
@@ -175,13 +181,13 @@ function again(job, { note }) {
   job.tries += 1;
   if (job.tries > PATIENCE.length) return settle(job, { next: "error", note });
   job.after = Date.now() + PATIENCE[job.tries - 1];
-  return become(job, "queued");
+  return back(job);
 }
 
 /* The server is not there. Those that fail meanwhile count as the same outage. */
 function outage(job) {
   job.tries += 1;
-  become(job, waiting());
+  back(job);
   if (!state.hold) outages += 1;
   if (outages > PATIENCE.length) giveUp();
   else if (!state.hold) hold("line", Date.now() + PATIENCE[outages - 1]);
@@ -213,8 +219,7 @@ export function hold(why, until = 0) {
 function rest(job) {
   job.handle?.cancel();
   ended(job);
-  job.sent = 0;
-  become(job, "paused");
+  back(job);
 }
 
 /** Go on, if it is (still) this that holds. */
@@ -238,7 +243,7 @@ export function retry(list = those("error")) {
     if (job.state !== "error") continue;
     job.tries = job.after = 0;
     job.renewed = false;
-    become(job, waiting());
+    back(job);
   }
   if (["stopped", "line"].includes(state.hold)) { outages = 0; release(); }
   pump();

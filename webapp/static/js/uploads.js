@@ -9,6 +9,7 @@ import { listen, pick } from "./upload-sources.js";
 export { pick };
 
 const STAY = 6000;
+const SOON = 400;
 const GATHER = 1000;
 const ASK_AGAIN = 5000;
 
@@ -31,7 +32,7 @@ function gather(time, act) {
   };
 }
 
-const started = gather(400, (counts) => say(t("upload.say_started", { count: counts.reduce((a, b) => a + b) })));
+const started = gather(SOON, (counts) => say(t("upload.say_started", { count: counts.reduce((a, b) => a + b) })));
 
 const told = gather(GATHER, (failures) => {
   const [first] = failures;
@@ -43,17 +44,28 @@ const announce = gather(GATHER, (files) => {
   document.dispatchEvent(new CustomEvent("stowage:uploaded", { detail: { files } }));
 });
 
+const ended = gather(2 * SOON, () => {
+  if (batch.done && !active().length) say(t("upload.say_done", { count: batch.done }));
+});
+
 let unfinished = false;
+let looking = false;
 
 function finished() {
+  looking = false;
   const going = active().length > 0;
-  if (unfinished && !going && batch.done) say(t("upload.say_done", { count: batch.done }));
+  if (unfinished && !going) ended();
   // A question that nothing depends on any more; in a hidden dock it would lock the page.
   if (!going) document.getElementById("uploads-stop")?.close();
   unfinished = going;
 }
 
-tell.changed = (job) => { draw(job); finished(); };
+tell.changed = (job) => {
+  draw(job);
+  // Hundreds may change at once.
+  if (!looking) queueMicrotask(finished);
+  looking = true;
+};
 tell.failed = (job) => told(job);
 tell.stored = (job) => {
   announce(job.stored);
