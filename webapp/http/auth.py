@@ -7,6 +7,7 @@ pass the tests (tests/architecture).
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -88,7 +89,7 @@ def _check() -> ResponseReturnValue | None:
         g.caller = _caller()
     except UnauthenticatedError:
         if not context.is_api():
-            return redirect(url_for("account.login", next=_here()), 303)
+            return _to_sign_in()
         raise
     if policy.permissions and g.caller.permissions.isdisjoint(policy.permissions):
         raise ForbiddenError("no permission", permission=policy.permissions[0].value)
@@ -169,6 +170,17 @@ def check_csrf_token(token: str | None) -> None:
 def awaits_csrf_field() -> bool:
     """Whether the form that is being read still has to prove itself by its token."""
     return g.caller.session_id is not None and not g.get("csrf_checked", False)
+
+
+def _to_sign_in() -> ResponseReturnValue:
+    """A page is replaced by the sign-in page; a part of one cannot be, so htmx is told to go there."""
+    headers = request.headers
+    if "HX-Request" not in headers or "HX-Boosted" in headers or "HX-History-Restore-Request" in headers:
+        return redirect(url_for("account.login", next=_here()), 303)
+    page = urlsplit(headers.get("HX-Current-URL", ""))
+    # The sign-in page itself sees to it that this leads nowhere else.
+    here = f"{page.path}?{page.query}" if page.query else page.path
+    return "", 401, {"HX-Redirect": url_for("account.login", next=here or None)}
 
 
 def _expects_field() -> bool:

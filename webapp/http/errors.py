@@ -48,8 +48,8 @@ def problem(code: str, data: dict[str, Any] | None = None, headers: dict[str, st
     """An error answer: problem+json, or a page for people."""
     status = STATUS_BY_CODE[code]
     detail = t(f"errors.{code}")
-    if wants_page():
-        page = render_template("errors/error.html", code=code, status=status, detail=detail)
+    page = _page(code=code, status=status, detail=detail) if wants_page() else None
+    if page is not None:
         return Response(page, status, headers, mimetype="text/html")
     body = {
         "type": f"urn:stowage:problem:{code}",
@@ -63,9 +63,18 @@ def problem(code: str, data: dict[str, Any] | None = None, headers: dict[str, st
     return Response(orjson.dumps(body), status, headers, mimetype=MEDIA_TYPE)
 
 
+def _page(**values: Any) -> str | None:
+    """The page for people; None if what failed is what all pages need, such as the database."""
+    try:
+        return render_template("errors/error.html", **values)
+    except Exception:
+        log.exception("the error page failed too")
+        return None
+
+
 def wants_page() -> bool:
     """Whether a person with a browser is waiting for this answer."""
-    return not request.path.startswith("/api/") and request.accept_mimetypes.accept_html and _is_browser()
+    return not request.path.startswith("/api/") and (_is_browser() or _is_boosted())
 
 
 def sentences(error: ValidationError) -> list[dict[str, str]]:
@@ -80,7 +89,12 @@ def sentences(error: ValidationError) -> list[dict[str, str]]:
 
 def _is_browser() -> bool:
     # curl says */*: it gets JSON.
-    return "text/html" in request.headers.get("Accept", "")
+    return "text/html" in request.headers.get("Accept", "") and request.accept_mimetypes.accept_html
+
+
+def _is_boosted() -> bool:
+    """Whether htmx fetches what a browser would have: it accepts anything, and shows pages."""
+    return "HX-Boosted" in request.headers or "HX-History-Restore-Request" in request.headers
 
 
 def _refused(error: StowageError) -> Response:

@@ -1,12 +1,11 @@
-"""What a form did, told once on the next page.
+"""What a form did: told once on the next page, or beside the part of the page that is its answer.
 
-It travels in the session cookie, which holds 4 KB: so few and short details.
+Between pages it travels in the session cookie, which holds 4 KB: so few and short details.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any
-from uuid import UUID
 
 import flask
 
@@ -14,7 +13,6 @@ from webapp.http.i18n import t
 from webapp.services import filenames
 
 MOST_DETAILS = 5
-MOST_UNDO = 20
 MOST_NAME = 36
 
 
@@ -27,23 +25,31 @@ class Flash:
     details: Sequence[tuple[str, str]] = ()
     """Names of files, and what there is to say about each."""
     more: str = ""
-    undo: Sequence[str] = field(default=())
-    """Ids of files that can be brought back from here."""
+    undo: str = ""
+    """Stands for the files that can be brought back from here."""
 
 
-def tell(kind: str, text: str, *, details: Sequence[tuple[str, str]] = (), undo: Sequence[UUID] = ()) -> None:
+def made(kind: str, text: str, *, details: Sequence[tuple[str, str]] = (), undo: str = "") -> Flash:
+    """A message, cut to what a cookie can carry."""
+    rest = len(details) - MOST_DETAILS
+    return Flash(
+        kind=kind,
+        text=text,
+        details=[(_short(name), reason) for name, reason in details[:MOST_DETAILS]],
+        more=t("toasts.more", count=rest) if rest > 0 else "",
+        undo=undo,
+    )
+
+
+def tell(kind: str, text: str, *, details: Sequence[tuple[str, str]] = ()) -> None:
+    """Keep a message for the next page."""
+    keep(made(kind, text, details=details))
+
+
+def keep(message: Flash) -> None:
     """Keep a message for the next page, instead of one that no page has shown yet."""
     flask.session.pop("_flashes", None)
-    rest = len(details) - MOST_DETAILS
-    flask.flash(
-        {  # type: ignore[arg-type]
-            "kind": kind,
-            "text": text,
-            "details": [(_short(name), reason) for name, reason in details[:MOST_DETAILS]],
-            "more": t("toasts.more", count=rest) if rest > 0 else "",
-            "undo": [file_id.hex for file_id in undo] if len(undo) <= MOST_UNDO else [],
-        }
-    )
+    flask.flash(asdict(message))  # type: ignore[arg-type]
 
 
 def told() -> list[Flash]:
@@ -52,17 +58,17 @@ def told() -> list[Flash]:
     return [Flash(**message) for message in messages if isinstance(message, dict)]
 
 
-def tell_of(what: str, wanted: Sequence[UUID], done: Sequence[UUID], *, undo: bool = False) -> None:
-    """Tell what became of the files that were asked for; some may have been gone already."""
-    gone = len(wanted) - len(done)
+def made_of(what: str, wanted: int, done: int, *, undo: str = "") -> Flash:
+    """What became of the files that were asked for; some may have been gone already."""
+    gone = wanted - done
     if not wanted:
-        return tell("warn", t("toasts.none_selected"))
+        return made("warn", t("toasts.none_selected"))
     if not done:
-        return tell("warn", t("toasts.all_gone", count=gone))
-    text = t(f"toasts.{what}", count=len(done))
-    if gone:
-        text = f"{t(f'toasts.{what}_some', done=len(done), count=len(wanted))} {t('toasts.some_gone', count=gone)}"
-    return tell("warn" if gone else "ok", text, undo=done if undo else ())
+        return made("warn", t("toasts.all_gone", count=gone))
+    text = t(f"toasts.{what}", count=done)
+    if gone > 0:
+        text = f"{t(f'toasts.{what}_some', done=done, count=wanted)} {t('toasts.some_gone', count=gone)}"
+    return made("warn" if gone > 0 else "ok", text, undo=undo)
 
 
 def _short(name: str) -> str:

@@ -1,134 +1,97 @@
-"""Lists of files as pages: the address says what is shown, and every address shows something."""
+"""Lists of files as pages: one page of a list, where one is in it, and what it can be narrowed to."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
 
-from flask import url_for
-
-from webapp import db
 from webapp.contracts.files import StoredFileListOut
 from webapp.http.context import caller, services
-from webapp.services import tallies
-from webapp.services.listing import SORTS, TRASH_SORTS, Listing
+from webapp.http.i18n import t
+from webapp.services import usage
+from webapp.services.errors import ValidationError
+from webapp.services.facets import Count, Facets
+from webapp.services.listing import last_cursor
+from webapp.ui import filters, selections
+from webapp.ui.states import ListState, start
 
-PER_PAGE = (25, 50, 100, 200)
-MOST_PAGES = 1_000_000_000
-MOST_QUERY = 255
-_NUMBER = re.compile(r"\s*(-?[0-9]{1,18})", re.ASCII)
-_DESCENDING_FIRST = ("created_at", "deleted_at", "size")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ListState:
-    """What a list shows."""
-
-    trash: bool = False
-    page: int = 1
-    per_page: int = 50
-    sort: str = "-created_at"
-    q: str = ""
-    select: bool = False
-    """All rows of the page are ticked."""
-
-    @property
-    def listing(self) -> Listing:
-        """The same for the service."""
-        return Listing(trash=self.trash, page=self.page, per_page=self.per_page, sort=self.sort, q=self.q)
-
-    @property
-    def values(self) -> dict[str, str]:
-        """The fields that differ from a fresh page, for an address or a form."""
-        fresh = start(trash=self.trash)
-        found: dict[str, str] = {}
-        for name in ("q", "sort", "per_page", "page"):
-            if getattr(self, name) != getattr(fresh, name):
-                found[name] = str(getattr(self, name))
-        if self.select:
-            found["select"] = "page"
-        return found
-
-    @property
-    def address(self) -> str:
-        """Where this is."""
-        return url_for("ui_trash.browse" if self.trash else "ui_files.browse", **self.values)  # type: ignore[arg-type]
-
-    def searching(self, q: str) -> str:
-        """Where another search is."""
-        return replace(self, page=1, q=q, select=False).address
-
-    def at(self, page: int) -> str:
-        """Where another page of this is."""
-        return replace(self, page=page, select=False).address
-
-    def of(self, per_page: int) -> str:
-        """Where this is with another number of rows."""
-        return replace(self, page=1, per_page=per_page, select=False).address
-
-    def by(self, column: str) -> str:
-        """Where this is sorted by a column; asking again turns it round."""
-        first, second = (f"-{column}", column) if column in _DESCENDING_FIRST else (column, f"-{column}")
-        return replace(self, page=1, sort=second if self.sort == first else first, select=False).address
-
-    def ticked(self, *, select: bool) -> str:
-        """Where this is with all rows ticked, or none."""
-        return replace(self, select=select).address
-
-    def direction(self, column: str) -> str:
-        """How this is sorted by a column, in the words of aria-sort; empty if it is not."""
-        if self.sort.removeprefix("-") != column:
-            return ""
-        return "descending" if self.sort.startswith("-") else "ascending"
-
-
-def start(*, trash: bool) -> ListState:
-    """What the plain address shows."""
-    return ListState(trash=trash, sort="-deleted_at" if trash else "-created_at")
-
-
-def read(values: Mapping[str, str], *, trash: bool) -> ListState:
-    """Make the best of a query string."""
-    fresh = start(trash=trash)
-    sort = values.get("sort", "").strip().lower()
-    per_page = _number(values.get("per_page"), fresh.per_page)
-    return ListState(
-        trash=trash,
-        page=min(max(_number(values.get("page"), 1), 1), MOST_PAGES),
-        per_page=min(PER_PAGE, key=lambda choice: abs(choice - per_page)),
-        sort=sort if sort in (TRASH_SORTS if trash else SORTS) else fresh.sort,
-        q=values.get("q", "").replace("\0", "")[:MOST_QUERY],
-        select=values.get("select") == "page",
-    )
-
-
-def _number(text: str | None, otherwise: int) -> int:
-    match = _NUMBER.match(text or "")
-    return int(match[1]) if match else otherwise
+NUMBERED_BELOW = 100_000
+"""Longer lists are walked: a numbered page far down would cost all rows before it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pager:
-    """Where one is in a list."""
+    """Where one is in a list; addresses are empty where nothing is."""
 
-    first: int
-    last: int
+    rows: int
     total: int
     exact: bool
     page: int
     pages: int
-    more: bool
+    numbered: bool
+    at_start: bool
+    per_page: int
+    previous: str = ""
+    next: str = ""
+    first_page: str = ""
+    last_page: str = ""
 
     @property
     def numbers(self) -> list[int | None]:
         """Pages to offer: the ends and the neighbours; None is a gap."""
-        near = {1, self.page - 1, self.page, self.page + 1, *([self.pages] if self.exact else [])}
-        shown = sorted(n for n in near if 1 <= n <= max(self.pages, self.page + self.more))
+        near = {1, self.page - 1, self.page, self.page + 1, self.pages}
         found: list[int | None] = []
-        for number in shown:
+        for number in sorted(n for n in near if 1 <= n <= self.pages):
             if found and number - (found[-1] or 0) > 1:
                 found.append(number - 1 if number - (found[-1] or 0) == 2 else None)
             found.append(number)
         return found
+
+    @property
+    def tally(self) -> str:
+        """How many files there are."""
+        return filters.number(self.total) if self.exact else t("browse.tally_of_many", total=filters.number(self.total))
+
+    @property
+    def label(self) -> str:
+        """Which rows these are."""
+        if not (self.numbered or self.at_start):
+            return t("table.part", rows=filters.number(self.rows), total=self.tally)
+        before = (self.page - 1) * self.per_page
+        return t(
+            "table.range",
+            first=filters.number(before + 1),
+            last=filters.number(before + self.rows),
+            total=self.tally,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice:
+    """One choice of a facet, with its number of files as people read it."""
+
+    value: str
+    label: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choices:
+    """What a list can be narrowed to."""
+
+    families: list[Choice]
+    uploaders: list[Choice]
+    backends: list[Choice]
+    dates: list[Choice]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chosen:
+    """What it is narrowed to, in words; empty where it is not."""
+
+    type: str
+    by: str
+    backend: str
+    date: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,37 +101,78 @@ class Shown:
     state: ListState
     found: StoredFileListOut
     pager: Pager
+    facets: Choices
+    chosen: Chosen
     used: int
-    """Bytes of all files of this kind that the caller sees, whatever the search."""
+    """Bytes of all files of this kind that the caller sees, whatever the filters."""
     here: str
     """The address to come back to: nothing is ticked there."""
+    selection: str
+    """Stands for all files that match, if they are selected."""
+    fresh_sort: str
 
 
-def show(state: ListState) -> Shown:
+def show(state: ListState, now: datetime | None = None) -> Shown:
     """Find the page asked for or, past the end, the last one there is."""
-    found = services().listing.list(caller(), state.listing)
-    if not found.items and state.page > 1:
-        state = replace(state, page=_pages(found))
-        found = services().listing.list(caller(), state.listing)
+    now = now or datetime.now(UTC)
+    state, found = _found(state, now)
+    facets = _choices(services().facets.of(caller(), state.listing(now), now))
+    pager = _pager(state, found)
+    everything = state.select == "all"
     return Shown(
         state=state,
         found=found,
-        pager=_pager(found),
-        used=_used(trash=state.trash),
-        here=replace(state, select=False).address,
+        pager=pager,
+        facets=facets,
+        chosen=_chosen(state, facets),
+        used=usage.stored(caller(), trash=state.trash).size_bytes,
+        here=replace(state, select="").address,
+        selection=selections.make(state, now, rows=len(found.items)) if everything else "",
+        fresh_sort=start(trash=state.trash).sort,
     )
 
 
-def _pager(found: StoredFileListOut) -> Pager:
-    before = (found.page - 1) * found.per_page
+def _found(state: ListState, now: datetime) -> tuple[ListState, StoredFileListOut]:
+    listing = services().listing
+    try:
+        found = listing.list(caller(), state.listing(now))
+    except ValidationError:  # a cursor that is none, or of another order
+        state = state.change()
+        return state, listing.list(caller(), state.listing(now))
+    if not found.items and state.page > 1:
+        state = replace(state, page=_pages(found))
+    elif not found.items and state.cursor:
+        state = state.change()
+    else:
+        return state, found
+    return state, listing.list(caller(), state.listing(now))
+
+
+def _pager(state: ListState, found: StoredFileListOut) -> Pager:
+    numbered = not state.cursor and found.total_is_exact and found.total < NUMBERED_BELOW
+    common: dict[str, Any] = {
+        "rows": len(found.items),
+        "total": max(found.total, len(found.items)),
+        "exact": found.total_is_exact,
+        "page": found.page,
+        "pages": max(_pages(found), found.page),
+        "per_page": found.per_page,
+        "numbered": numbered,
+        "at_start": not state.cursor,
+    }
+    if numbered:
+        return Pager(
+            **common,
+            previous=state.at(found.page - 1) if found.page > 1 else "",
+            next=state.at(found.page + 1) if found.next_cursor else "",
+        )
+    back, on = found.previous_cursor, found.next_cursor
     return Pager(
-        first=before + 1,
-        last=before + len(found.items),
-        total=max(found.total, before + len(found.items)),
-        exact=found.total_is_exact,
-        page=found.page,
-        pages=max(_pages(found), found.page),
-        more=found.next_cursor is not None,
+        **common,
+        previous=state.from_cursor(back) if back else "",
+        next=state.from_cursor(on) if on else "",
+        first_page=state.change().address if back else "",
+        last_page=state.from_cursor(last_cursor(state.sort)) if on else "",
     )
 
 
@@ -176,7 +180,36 @@ def _pages(found: StoredFileListOut) -> int:
     return max(1, -(-found.total // found.per_page))
 
 
-def _used(*, trash: bool) -> int:
-    owner = None if caller().sees_everything else caller().user_id
-    with db.read() as connection:
-        return tallies.total(connection, is_deleted=trash, owner=owner)[1]
+# --- facets ------------------------------------------------------------------------
+
+
+def _choices(facets: Facets) -> Choices:
+    return Choices(
+        families=[_choice(count, t(f"filters.families.{count.value}")) for count in facets.families],
+        uploaders=[_choice(count, count.label) for count in facets.uploaders],
+        backends=[_choice(count, filters.backend_label(count.value)) for count in facets.backends],
+        dates=[Choice(value="", label=t("filters.dates.any"), text="")]
+        + [_choice(count, t(f"filters.dates.{count.value}")) for count in facets.dates],
+    )
+
+
+def _choice(count: Count, label: str) -> Choice:
+    return Choice(value=count.value, label=label, text=filters.number(count.count) + ("" if count.exact else "+"))
+
+
+def _chosen(state: ListState, facets: Choices) -> Chosen:
+    date = t(f"filters.dates.{state.date}") if state.date else ""
+    if state.since or state.until:
+        date = t("filters.days", since=state.since or "…", until=state.until or "…")
+    return Chosen(
+        type=_listed(facets.families, state.type),
+        by=_listed(facets.uploaders, state.by),
+        backend=_listed(facets.backends, state.backend),
+        date=date,
+    )
+
+
+def _listed(choices: list[Choice], values: tuple[str, ...]) -> str:
+    labels = {choice.value: choice.label for choice in choices}
+    named = [labels.get(value, value) for value in values]
+    return ", ".join(named[:2]) + (f" +{len(named) - 2}" if len(named) > 2 else "")
