@@ -225,7 +225,7 @@ function acts(element, job) {
     retry: job.state === "error" && "upload.retry",
     pause: job.state === "sending" && job.handle?.pause && "upload.pause",
     resume: job.state === "paused" && job.handle?.resume && "upload.resume",
-    copy: job.state === "done" && navigator.clipboard && "upload.copy",
+    copy: job.state === "done" && "upload.copy",
     cancel: stoppable && "upload.cancel",
     drop: !isActive(job) && "upload.drop_row",
   };

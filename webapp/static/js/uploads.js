@@ -147,10 +147,10 @@ document.addEventListener("click", ({ target }) => {
   else if (job) ROW[button.dataset.job](job);
 });
 
-async function copy(job) {
+function copy(job) {
   const { link } = document.getElementById("uploads").dataset;
-  await navigator.clipboard.writeText(new URL(link.replace("{id}", job.stored.id), location.href));
-  say(t("upload.say_copied"));
+  const text = new URL(link.replace("{id}", job.stored.id), location.href).href;
+  document.dispatchEvent(new CustomEvent("stowage:copy", { detail: { text } }));
 }
 
 /* While something is being sent, closing asks once. */
