@@ -23,24 +23,27 @@ def register(app: Flask) -> None:
 
 def locale() -> str:
     """The language of this request: what was chosen, else what the browser asks for, else English."""
-    if not has_request_context():
-        return ENGLISH
-    if "locale" not in g:
-        g.locale = _wanted()
-    found: str = g.locale
-    return found
+    try:
+        # Asked for hundreds of times per page; g is where looking it up once is kept.
+        return g.locale  # type: ignore[no-any-return]
+    except (AttributeError, RuntimeError):
+        if not has_request_context():
+            return ENGLISH
+    g.locale = _wanted()
+    return g.locale  # type: ignore[no-any-return]
 
 
 def t(key: str, /, **values: Any) -> str:
     """The sentence for ``key``; with ``count`` it is the one for that number."""
-    wanted = locale()
-    sentences = catalogue(wanted)
+    language = locale()
     if "count" in values:
-        key = f"{key}.{plural(values['count'], wanted)}"
+        key = f"{key}.{plural(values['count'], language)}"
+    sentence = catalogue(language)[key]
     if not values:
-        return sentences[key]
-    marks = _marks(wanted)
-    return sentences[key].format_map({k: _Number(v, marks) if _is_number(v) else v for k, v in values.items()})
+        return sentence
+    if language != ENGLISH:
+        values = {name: _Number(value, language) if _is_number(value) else value for name, value in values.items()}
+    return sentence.format_map(values)
 
 
 def has(key: str) -> bool:
@@ -106,14 +109,14 @@ def _wanted() -> str:
 class _Number:
     """A number in a sentence: ``{count:,}`` groups its digits as the language does."""
 
-    __slots__ = ("marks", "value")
+    __slots__ = ("language", "value")
 
-    def __init__(self, value: float, marks: dict[int, str]) -> None:
+    def __init__(self, value: float, language: str) -> None:
         self.value = value
-        self.marks = marks
+        self.language = language
 
     def __format__(self, spec: str) -> str:
-        return format(self.value, spec).translate(self.marks)
+        return format(self.value, spec).translate(_marks(self.language))
 
 
 def _is_number(value: object) -> bool:
