@@ -170,7 +170,7 @@ function arm(element) {
   const bad = element.dataset.toast === "bad";
   const told = $("p", element);
   if (bad) told?.setAttribute("role", "alert");
-  else if (told) say(told.textContent.trim().replace(/\s+/g, " "));
+  else if (told) say([...told.childNodes].map((node) => node.textContent.trim()).join(" "));
   if (bad || "still" in document.documentElement.dataset) return;
   const acts = $("button:not([data-dismiss]), a[href]", element);
   clocks.set(element, acts ? 12000 : 8000);

@@ -83,7 +83,7 @@ function subtitle(going, failed, left) {
     const seconds = batch.meter.left(left, performance.now());
     if (seconds !== null && left) parts.push(t("upload.about", { time: duration(seconds) }));
   }
-  if (failed && going) parts.push(t("upload.failed", { count: failed }));
+  if (failed && going && state.hold !== "stopped") parts.push(t("upload.failed", { count: failed }));
   return parts.join(" · ");
 }
 
@@ -95,7 +95,7 @@ function held() {
     case "signed_out": return t("upload.signed_out");
     case "line": return t("upload.no_line", { time: seconds });
     case "slow": return t("upload.slow", { time: seconds });
-    case "stopped": return t("upload.no_answer");
+    case "stopped": return t("upload.stopped");
     default: return "";
   }
 }
