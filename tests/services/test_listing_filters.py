@@ -9,6 +9,7 @@ from tests.support.app import House
 from webapp.contracts.files import StoredFileOut
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import ForbiddenError
+from webapp.services.families import family
 from webapp.services.listing import SORTS, TRASH_SORTS, Listing
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -38,7 +39,7 @@ def shelf(memory: House) -> dict[str, StoredFileOut]:
         memory.configure(backend=backend)
         caller = memory.caller("uploader" if people[who] is people["u"] else "stranger")
         out = memory.upload(caller, b"x" * size, name)
-        memory.age(out, created_at=START + timedelta(days=day), content_type=kind)
+        memory.age(out, created_at=START + timedelta(days=day), content_type=kind, family=family(kind))
         made[name] = out
     return made
 

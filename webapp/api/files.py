@@ -13,6 +13,7 @@ from webapp.http.auth import permission
 from webapp.http.context import caller, services
 from webapp.services.access import Permission
 from webapp.services.errors import ValidationError
+from webapp.services.families import FAMILIES
 from webapp.services.listing import SORTS, TRASH_SORTS, Listing
 from webapp.services.uploads import IncomingFile
 
@@ -35,10 +36,11 @@ class ListQuery:
     per_page: int = field(default=20, metadata={"help": "Files per page.", "minimum": 1, "maximum": 200})
     cursor: str | None = field(
         default=None,
-        metadata={"help": "`next_cursor` of the page before, instead of `page`; empty for the start."},
+        metadata={"help": "`next_cursor` or `previous_cursor` of a page, instead of `page`; empty for the start."},
     )
     q: str = field(default="", metadata={"help": "Part of the file name, taken literally, in any case."})
     content_type: str = field(default="", metadata={"help": "image/png, or a family such as image/."})
+    family: str = field(default="", metadata={"help": "Kind of file, by its type.", "choices": ("", *FAMILIES)})
     uploaded_by: str = field(default="", metadata={"help": "Id or name of an account."})
     backend: str = field(default="", metadata={"help": "Id of a storage backend."})
     created_after: datetime | None = field(default=None, metadata={"help": "Uploaded later than this."})

@@ -40,3 +40,6 @@ class StoredFileListOut:
     next_cursor: str | None = field(
         default=None, metadata={"help": "Send it as `cursor` for what follows; null at the end."}
     )
+    previous_cursor: str | None = field(
+        default=None, metadata={"help": "Send it as `cursor` for the page before; null at the start."}
+    )

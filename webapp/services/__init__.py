@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 from webapp.backends.registry import BackendRegistry
 from webapp.config import Config
+from webapp.services.bulk import BulkService
+from webapp.services.facets import FacetService
 from webapp.services.files import FileService
 from webapp.services.listing import ListingService
 from webapp.services.previews import PreviewService
@@ -22,6 +24,8 @@ class Services:
 
     files: FileService
     listing: ListingService
+    facets: FacetService
+    bulk: BulkService
     uploads: UploadService
     removals: RemovalService
     settings: SettingsService
@@ -39,6 +43,8 @@ def build(config: Config, registry: BackendRegistry) -> Services:
     return Services(
         files=FileService(settings, removals),
         listing=ListingService(),
+        facets=FacetService(),
+        bulk=BulkService(removals),
         uploads=UploadService(settings),
         removals=removals,
         settings=settings,

@@ -38,3 +38,16 @@ def family(content_type: str) -> str:
     if top in ("image", "video", "audio"):
         return top
     return "code" if is_textual(content_type) else "other"
+
+
+def pattern(wanted: str) -> str:
+    """A type as filters take it: ``image/png``, or ``image/`` for all of a kind."""
+    return wanted.strip().lower().removesuffix("*")
+
+
+def of_type(wanted: str) -> tuple[str, ...] | None:
+    """The families that files of a wanted type can be in; None where that could be many."""
+    media_type = pattern(wanted)
+    if not media_type.endswith("/"):
+        return (family(media_type),)
+    return (media_type[:-1],) if media_type in ("image/", "video/", "audio/") else None

@@ -12,14 +12,14 @@ import sqlalchemy as sa
 from webapp import db
 from webapp.contracts.backends import LocalFiles
 from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
-from webapp.contracts.events import FileDeleted, FilePurged, FileRenamed, FileRestored
+from webapp.contracts.events import FileDeleted, FilePurged, FileRenamed
 from webapp.contracts.files import StoredFileOut
 from webapp.db import Prepared
-from webapp.services import filenames, tallies
+from webapp.services import changes, filenames, tallies
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import ConflictError, NotFoundError, ValidationError
 from webapp.services.removals import RemovalService
-from webapp.services.rows import as_out, event_fields, files, select_stored, visible_to
+from webapp.services.rows import as_out, event_fields, files, select_stored
 from webapp.services.settings import Place, SettingsService
 
 log = logging.getLogger(__name__)
@@ -160,17 +160,15 @@ class FileService:
         if not self.trash_many(caller, [file_id]):
             raise NotFoundError("no such file")
 
-    def trash_many(self, caller: Caller, ids: Sequence[UUID]) -> list[UUID]:
-        """Move those that are there to the trash and return their ids."""
+    def trash_many(self, caller: Caller, ids: Sequence[UUID], moment: datetime | None = None) -> list[UUID]:
+        """Move those that are there to the trash and return their ids.
+
+        ``moment`` becomes their time of deletion: whoever knows it can bring back just these.
+        """
         caller.require(Permission.DELETE)
-        now = datetime.now(UTC)
-        values = {"is_deleted": True, "deleted_at": now, "deleted_by": caller.user_id}
         with db.transaction() as tx:
-            rows = _change(tx, caller, ids, trash=False, values={**values, **_touched(caller, now)})
-            tallies.move(tx, rows, to_trash=True)
-            for row in rows:
-                tx.emit(FileDeleted(**event_fields(as_out(row)), **caller.actor))
-        return [row.id for row in rows]
+            rows = changes.trash(tx, caller, files.c.id.in_(ids), moment or datetime.now(UTC))
+        return _as_asked(ids, rows)
 
     def restore(self, caller: Caller, file_id: UUID) -> StoredFileOut:
         """Bring a file back from the trash.
@@ -190,13 +188,9 @@ class FileService:
     def restore_many(self, caller: Caller, ids: Sequence[UUID]) -> list[UUID]:
         """Bring back those that are in the trash and return their ids."""
         caller.require(Permission.DELETE)
-        values = {"is_deleted": False, "deleted_at": None, "deleted_by": None}
         with db.transaction() as tx:
-            rows = _change(tx, caller, ids, trash=True, values={**values, **_touched(caller, datetime.now(UTC))})
-            tallies.move(tx, rows, to_trash=False)
-            for row in rows:
-                tx.emit(FileRestored(**event_fields(as_out(row)), **caller.actor))
-        return [row.id for row in rows]
+            rows = changes.restore(tx, caller, files.c.id.in_(ids))
+        return _as_asked(ids, rows)
 
     def purge(self, caller: Caller, file_id: UUID, *, only_trashed: bool = False) -> None:
         """Delete a file for good, live or (``only_trashed``) not: the row first, then the bytes.
@@ -242,16 +236,7 @@ def _touched(caller: Caller, now: datetime) -> dict[str, Any]:
     return {"updated_at": now, "updated_by": caller.user_id}
 
 
-def _change(
-    tx: db.Transaction, caller: Caller, ids: Sequence[UUID], *, trash: bool, values: dict[str, Any]
-) -> list[Any]:
-    """Update the rows that are in the expected state and return them as they are now."""
-    conditions = [files.c.id.in_(ids), files.c.is_deleted == sa.literal(trash)]
-    visible = visible_to(caller)
-    if visible is not None:
-        conditions.append(visible)
-    changed = tx.execute(sa.update(files).where(*conditions).values(values).returning(files.c.id)).scalars().all()
-    if not changed:
-        return []
-    rows = {row.id: row for row in tx.execute(select_stored.where(files.c.id.in_(changed)))}
-    return [rows[file_id] for file_id in dict.fromkeys(ids) if file_id in rows]
+def _as_asked(ids: Sequence[UUID], rows: Sequence[Any]) -> list[UUID]:
+    """The ids of the rows, in the order they were asked for."""
+    done = {row.id for row in rows}
+    return [file_id for file_id in dict.fromkeys(ids) if file_id in done]

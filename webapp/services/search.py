@@ -59,16 +59,6 @@ class Search:
         literal = files.c.filename_folded.contains(self.text, autoescape=True)
         return [literal] if self._candidates is None else [files.c.seq.in_(self._candidates), literal]
 
-    def state(self, *, trash: bool) -> sa.ColumnElement[bool]:
-        """Whether a row is in the trash or not.
-
-        With candidates, "+ 0" keeps SQLite from walking the index of the sort
-        order instead of looking up the few rows.
-        """
-        if self._candidates is None:
-            return files.c.is_deleted == sa.literal(trash)
-        return sa.type_coerce(files.c.is_deleted, sa.Integer) + 0 == int(trash)
-
 
 def _few(connection: Connection, text: str) -> list[int] | None:
     """The ``seq`` of all names that may match, or None where these are many."""

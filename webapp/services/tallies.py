@@ -1,7 +1,7 @@
 """Counters of files and bytes, kept in the transaction of every change."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
@@ -96,37 +96,64 @@ class _Changes:
             add(tx, where, files=files, size_bytes=size_bytes)
 
 
-def total(
-    connection: Connection,
-    *,
-    is_deleted: bool,
-    owner: UUID | None = None,
-    backends: Sequence[str] = (),
-    families: Sequence[str] = (),
-    owners: Sequence[UUID] = (),
-) -> tuple[int, int]:
-    """Return how many files and bytes there are; of one owner, and of any of these, where they are given."""
-    query = sa.select(
-        sa.func.coalesce(sa.func.sum(_tally.c.files), 0), sa.func.coalesce(sa.func.sum(_tally.c.bytes), 0)
-    ).where(*_within(is_deleted=is_deleted, owner=owner, backends=backends, families=families, owners=owners))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """Files that are counted together: of any of these owners, backends and families. None stands for all."""
+
+    is_deleted: bool
+    owners: tuple[UUID, ...] | None = None
+    backends: tuple[str, ...] | None = None
+    families: tuple[str, ...] | None = None
+
+    @property
+    def parts(self) -> dict[str, tuple[str, ...] | None]:
+        """The same by column."""
+        owners = None if self.owners is None else tuple(str(owner) for owner in self.owners)
+        return {"owner": owners, "backend": self.backends, "family": self.families}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sizes:
+    """How many files a scope has, and how many each part of it would have alone."""
+
+    matching: int
+    state: int
+    """All in the trash, or all that are not."""
+    by: dict[str, int]
+    """With only the condition on this column."""
+
+
+def total(connection: Connection, *, is_deleted: bool, owner: UUID | None = None) -> tuple[int, int]:
+    """Return how many files and bytes there are, of one owner or of all."""
+    scope = Scope(is_deleted=is_deleted, owners=None if owner is None else (owner,))
+    query = sa.select(_sum(_tally.c.files), _sum(_tally.c.bytes)).where(*_within(scope))
     files, size = connection.execute(query).one()
-    return int(files), int(size)
+    return int(files or 0), int(size or 0)
 
 
-def _within(
-    *,
-    is_deleted: bool,
-    owner: UUID | None,
-    backends: Sequence[str],
-    families: Sequence[str],
-    owners: Sequence[UUID],
-) -> list[sa.ColumnElement[bool]]:
-    found = [_tally.c.is_deleted == is_deleted]
-    if owner is not None:
-        found.append(_tally.c.owner == str(owner))
-    for column, values in ((_tally.c.backend, backends), (_tally.c.family, families)):
-        if values:
-            found.append(column.in_(values))
-    if owners:
-        found.append(_tally.c.owner.in_([str(each) for each in owners]))
-    return found
+def sizes(connection: Connection, scope: Scope) -> Sizes:
+    """Return how many files there are, in one pass over the counters."""
+    conditions = {name: _tally.c[name].in_(values) for name, values in scope.parts.items() if values is not None}
+    sums = [_sum(_tally.c.files).filter(condition) for condition in conditions.values()]
+    matching = _sum(_tally.c.files).filter(*conditions.values()) if conditions else _sum(_tally.c.files)
+    query = sa.select(_sum(_tally.c.files), matching, *sums).where(_tally.c.is_deleted == sa.literal(scope.is_deleted))
+    state, found, *alone = connection.execute(query).one()
+    by = {name: int(files or 0) for name, files in zip(conditions, alone, strict=True)}
+    return Sizes(matching=int(found or 0), state=int(state or 0), by=by)
+
+
+def counts(connection: Connection, column: str, scope: Scope, limit: int) -> list[tuple[str, int]]:
+    """Return the files for each value of ``owner``, ``backend`` or ``family`` that has some, most first."""
+    files = sa.func.sum(_tally.c.files)
+    query = sa.select(_tally.c[column], files).where(*_within(scope)).group_by(_tally.c[column]).having(files > 0)
+    rows = connection.execute(query.order_by(files.desc(), _tally.c[column]).limit(limit))
+    return [(value, int(count)) for value, count in rows]
+
+
+def _sum(column: sa.ColumnElement[int]) -> sa.Function[int]:
+    return sa.func.sum(column)
+
+
+def _within(scope: Scope) -> list[sa.ColumnElement[bool]]:
+    chosen = [_tally.c[name].in_(values) for name, values in scope.parts.items() if values is not None]
+    return [_tally.c.is_deleted == sa.literal(scope.is_deleted), *chosen]
