@@ -35,6 +35,7 @@ function now() {
   // Another page without the old dock: its rows are gone with it.
   if (host !== drawn) { rows.clear(); drawn = host; }
   if (jobs.size && host.hidden) open(host);
+  if (!jobs.size && host.contains(document.activeElement)) document.getElementById("main")?.focus();
   host.hidden = !jobs.size;
   head(host);
   list(host);
@@ -62,11 +63,18 @@ function head(host) {
   const { all, gone, left } = progress();
   write($("[data-title]", host), title(going, failed));
   write($("[data-sub]", host), subtitle(going, failed, left));
-  show($("[data-dock=retry]", host), those("error").length > 0 || state.hold === "stopped");
-  show($("[data-sign-in]", host), state.hold === "signed_out");
+  offer(host, "[data-dock=retry]", those("error").length > 0 || state.hold === "stopped");
+  offer(host, "[data-sign-in]", state.hold === "signed_out");
   const bar = $("[data-total]", host);
   bar.value = all ? (100 * gone) / all : 0;
   bar.className = `bar${failed || state.hold === "stopped" ? " bar-bad" : ""}`;
+}
+
+/* A button that goes away leaves its focus to one that stays. */
+function offer(host, name, visible) {
+  const control = $(name, host);
+  if (!visible && control === document.activeElement) $("[data-dock=fold]", host).focus();
+  show(control, visible);
 }
 
 function title(going, failed) {
@@ -106,9 +114,9 @@ function held() {
 const place = (job) => (job.state === "done" ? 1 : 0);
 
 function chosen() {
-  const all = [...jobs.values()];
-  if (all.length > MOST_ROWS) all.sort((a, b) => RANK[a.state] - RANK[b.state] || a.id - b.id);
-  return all.slice(0, MOST_ROWS).sort((a, b) => place(a) - place(b) || a.id - b.id);
+  const ranks = [[], [], [], []];
+  for (const job of jobs.values()) if (ranks[RANK[job.state]].length < MOST_ROWS) ranks[RANK[job.state]].push(job);
+  return ranks.flat().slice(0, MOST_ROWS).sort((a, b) => place(a) - place(b) || a.id - b.id);
 }
 
 function list(host) {
@@ -150,8 +158,7 @@ function refocus(host, focused, beside) {
   const near = (element) => (element?.isConnected ? $("button:not([hidden])", element) : null);
   const own = focused.isConnected && !focused.hidden && !focused.closest("[hidden]") ? focused : null;
   const target = own ?? near(focused.closest(".job")) ?? near(beside) ?? $("[data-list]", host);
-  if (host.hidden) document.getElementById("main")?.focus({ preventScroll: true });
-  else target.focus({ preventScroll: true });
+  target.focus({ preventScroll: true });
 }
 
 function made(job) {

@@ -43,6 +43,8 @@ export function add(files) {
   batch.count += added.length;
   tell.changed();
   for (const job of added) if (job.state === "refused") tell.failed(job);
+  // Whoever adds files to a queue that has given up wants it to go on.
+  if (state.hold === "stopped") anew();
   pump();
   return added;
 }
@@ -245,8 +247,13 @@ export function retry(list = those("error")) {
     job.renewed = false;
     back(job);
   }
-  if (["stopped", "line"].includes(state.hold)) { outages = 0; release(); }
+  if (["stopped", "line"].includes(state.hold)) anew();
   pump();
+}
+
+function anew() {
+  outages = 0;
+  release();
 }
 
 /** Stop this one and forget it. What the server checks already cannot be called back. */
