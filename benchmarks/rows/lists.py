@@ -12,6 +12,7 @@ from benchmarks.stage import Plan, Stage
 from benchmarks.stowage import API, Stowage
 
 PER_PAGE = 20
+PAGE = "/file-storage/"
 Paths = Callable[[Stowage, int], list[str]]
 
 
@@ -56,6 +57,10 @@ def _half_way(server: Stowage, rows: int, sort: str = "-created_at") -> list[str
     return [f"{API}/files?{order}&cursor={cursor}"]
 
 
+def _at(path: str, _server: Stowage, _rows: int) -> list[str]:
+    return [path]
+
+
 OPERATIONS: tuple[tuple[str, str, Paths], ...] = (
     ("first", "list: the first 20", _first),
     ("get", "get one by id", _ids),
@@ -63,6 +68,11 @@ OPERATIONS: tuple[tuple[str, str, Paths], ...] = (
     ("search-many", "search by prefix, a tenth of all names match", _many_match),
     ("cursor", "page by cursor, half way down", _half_way),
     ("cursor-name", "page by cursor, sorted by name, half way down", partial(_half_way, sort="name")),
+    ("page", "HTML page Files, 50 rows", partial(_at, PAGE)),
+    ("page-name", "HTML page Files, sorted by name", partial(_at, f"{PAGE}?sort=name")),
+    ("page-type", "HTML page Files, one family of types", partial(_at, f"{PAGE}?type=doc")),
+    ("page-date", "HTML page Files, of the last 7 days", partial(_at, f"{PAGE}?date=7d")),
+    ("page-search", "HTML page Files, a tenth of all names match", partial(_at, f"{PAGE}?q=report-")),
 )
 
 

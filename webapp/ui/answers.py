@@ -1,4 +1,4 @@
-"""What a browser gets after a form of a list: the list anew with a message beside it or, without scripts, the way back."""
+"""What a browser gets after a form of a list: the list anew and a message or, without scripts, the way back."""
 
 from dataclasses import replace
 from typing import Any
@@ -19,13 +19,20 @@ def list_of(shown: lists.Shown, *messages: Flash, closing: bool = False) -> Resp
     """The list and what changes with it: numbers, filters, used space."""
     values = pages.values(shown)
     response = htmx.fragment(pages.template(shown.state), ("list", "tally", "used"), values)
-    more = [("files/_filters.html", ("chips", "menus")), (_PARTS, ("counts", "toasts"))]
+    more: list[tuple[str, tuple[str, ...]]] = [
+        ("files/_filters.html", ("chips", "menus")),
+        (_PARTS, ("counts", "toasts")),
+    ]
     values.update(messages=messages, back=shown.here, closing=closing)
     if closing:
         more.append((pages.FILES, ("inspector",)))
     for template, blocks in more:
         _append(response, htmx.fragment(template, blocks, values))
-    return htmx.push(response, shown.state.address) if request.method == "GET" else response
+    if request.method != "GET":
+        return response
+    address = shown.state.address
+    # Where the browser is already, it needs no new step in its history.
+    return htmx.push(response, address if address != htmx.current_path("") else "false")
 
 
 def after(message: Flash, otherwise: str = "ui_files.browse", gone: list[UUID] | None = None) -> Response:

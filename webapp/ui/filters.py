@@ -3,23 +3,32 @@
 import unicodedata
 from datetime import UTC, datetime, timedelta
 
+from flask import has_request_context, request
+
+from webapp.http import i18n
 from webapp.http.i18n import has, t
 
 WHOLE = 20
 """Names up to this length are shown in one piece."""
 TAIL = 9
+UNITS_COOKIE = "fs_units"
+BINARY = "binary"
+_TURNING = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 _UNITS = ("kb", "mb", "gb", "tb", "pb", "eb")
+_BINARY_UNITS = ("kib", "mib", "gib", "tib", "pib", "eib")
 
 
 def size(count: int) -> str:
-    """1.2 MB: powers of 1,000, one decimal where it says something."""
-    if count < 1000:
+    """1.2 MB, or 1.1 MiB for readers who want powers of two; one decimal where it says something."""
+    binary = has_request_context() and request.cookies.get(UNITS_COOKIE) == BINARY
+    base, units = (1024, _BINARY_UNITS) if binary else (1000, _UNITS)
+    if count < base:
         return t("size.bytes", count=count)
     power = 1
     # 999,950 bytes are not 1000.0 KB.
-    while power < len(_UNITS) and round(count / 1000**power, 1) >= 1000:
+    while power < len(units) and round(count / base**power, 1) >= base:
         power += 1
-    return t(f"size.{_UNITS[power - 1]}", value=f"{count / 1000**power:.1f}".removesuffix(".0"))
+    return t(f"size.{units[power - 1]}", value=i18n.number(count / base**power, 1))
 
 
 def exact_size(count: int) -> str:
@@ -29,7 +38,7 @@ def exact_size(count: int) -> str:
 
 def number(value: int) -> str:
     """1,234."""
-    return f"{value:,}"
+    return i18n.number(value)
 
 
 def ago(moment: datetime, now: datetime | None = None) -> str:
@@ -89,6 +98,18 @@ def halves(name: str) -> tuple[str, str]:
     return name[:cut], name[cut:]
 
 
+def is_disguised(name: str) -> bool:
+    """Whether characters in a name change the direction of its text (UAX #9): it may read as another name."""
+    return not name.isascii() and any(character in _TURNING for character in name)
+
+
+def ending(name: str) -> str:
+    """The extension of a name, to the letter and in the order of its letters."""
+    plain = "".join(character for character in name if character not in _TURNING)
+    dot, extension = plain.rpartition(".")[1:]
+    return f"{dot}{extension}"[:12]
+
+
 def _belongs_to_the_left(name: str, at: int) -> bool:
     """Whether a cut here would split what is read as one character."""
     joined = name[at - 1] == "\u200d" or "\U0001f3fb" <= name[at] <= "\U0001f3ff"
@@ -113,9 +134,12 @@ ALL = {
     "ago": ago,
     "days_left": days_left,
     "in_days": in_days,
+    "day": day,
     "utc": utc,
     "iso": iso,
     "halves": halves,
+    "is_disguised": is_disguised,
+    "ending": ending,
     "initials": initials,
     "backend_label": backend_label,
 }

@@ -46,7 +46,8 @@ def _files(q: str) -> list[Option]:
     found = services().listing.list(caller(), Listing(q=q, per_page=MOST_FILES)).items
     state = start(trash=False)
     return [
-        Option(kind(f.content_type).icon, f.filename, filters.size(f.size_bytes), href=state.opened(f.id)) for f in found
+        Option(kind(file.content_type).icon, file.filename, filters.size(file.size_bytes), href=state.opened(file.id))
+        for file in found
     ]
 
 

@@ -5,9 +5,9 @@ from uuid import UUID
 from flask import Blueprint, Response, request
 
 from webapp.http import downloads
+from webapp.http.answers import nothing
 from webapp.http.auth import permission
 from webapp.http.context import caller, services
-from webapp.http.errors import problem
 from webapp.services.access import Permission
 from webapp.services.thumbnails import CONTENT_TYPE
 
@@ -23,7 +23,10 @@ def thumbnail(file_id: UUID, width: int) -> Response:
         return _kept(Response(status=304), wanted.tag)
     data = services().thumbnails.read(wanted)
     if data is None:
-        return problem("not_found", headers={"Cache-Control": "private, max-age=300"})
+        # No error, which a browser would complain of in its console: the page shows the icon of its kind.
+        answer = nothing()
+        answer.headers["Cache-Control"] = "private, max-age=300"
+        return answer
     return _kept(Response(data, mimetype=CONTENT_TYPE), wanted.tag)
 
 

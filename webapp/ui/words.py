@@ -23,8 +23,8 @@ THEME_COOKIE = "fs_theme"
 THEMES = ("system", "light", "dark")
 DENSITY_COOKIE = "fs_density"
 DENSITIES = ("comfortable", "compact")
-UNITS_COOKIE = "fs_units"
-UNITS = ("decimal", "binary")
+UNITS_COOKIE = filters.UNITS_COOKIE
+UNITS = ("decimal", filters.BINARY)
 HTMX = {
     "allowEval": False,
     "allowScriptTags": False,

@@ -1,4 +1,4 @@
-"""What is done to all files that match: step by step, so that no request takes long and a closed browser harms nothing."""
+"""What is done to all files that match: step by step, so that no request takes long and a closed browser harms none."""
 
 import time
 from collections.abc import Callable
@@ -83,4 +83,3 @@ def _doing(work: Work) -> Callable[[], int]:
     if work.kind == "restored":
         return lambda: bulk.restore(who, listing, work.moment, STEP)
     return lambda: bulk.purge(who, listing, work.moment, STEP)
-

@@ -21,8 +21,11 @@ let held = null;
 
 on("beforeSwap", (event) => {
   const active = document.activeElement;
-  const row = active?.closest?.("#rows > tr");
-  held = { id: active?.id, at: row ? $$("#rows > tr").indexOf(row) : -1, row: row?.id, within: event.detail.target };
+  const all = $$("#rows > tr");
+  // What acts on ticked rows goes with them: then the first of these says where one was.
+  const ticked = active?.closest?.("#ask, #bulkbar") ? all.find((row) => $(".check", row)?.checked) : null;
+  const row = active?.closest?.("#rows > tr") ?? ticked;
+  held = { id: active?.id, at: row ? all.indexOf(row) : -1, row: row?.id, panel: event.detail.target?.id === "inspector" };
 });
 
 const lost = () => !document.activeElement || document.activeElement === document.body;
@@ -35,6 +38,8 @@ export function focusRow(row) {
 function recover() {
   const same = held?.id && document.getElementById(held.id);
   if (same && same.offsetParent !== null) same.focus({ preventScroll: true });
+  if (!lost()) return;
+  if (held?.panel) $("#insp-title")?.focus({ preventScroll: true });
   if (!lost()) return;
   const rows = $$("#rows > tr");
   if (held?.at >= 0 && rows.length) focusRow((held.row && document.getElementById(held.row)) || rows[Math.min(held.at, rows.length - 1)]);

@@ -1,5 +1,5 @@
 /* Small things: theme and row height, copying, passwords that show, pictures that are none, heads that stick. */
-import { $, $$, icon, say, t, toast } from "./core.js";
+import { $, $$, dismiss, icon, say, t, toast } from "./core.js";
 
 const root = document.documentElement;
 const YEAR = 31536000;
@@ -71,6 +71,12 @@ function reveal(button) {
   button.setAttribute("aria-label", show ? button.dataset.hide : button.dataset.show);
   icon($("use", button), show ? "eye-off" : "eye");
 }
+
+/* An offer that was taken up is none any more. */
+document.addEventListener("htmx:afterRequest", (event) => {
+  const offer = event.target.closest?.("#toasts .toast");
+  if (offer && event.detail.successful) dismiss(offer);
+});
 
 // --- pictures that cannot be shown leave the icon below them --------------------------------
 
