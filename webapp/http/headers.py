@@ -21,8 +21,8 @@ CSP_SWAGGER = CSP_PAGE.replace("img-src 'self'", "img-src 'self' data:")
 CSP_DATA = "default-src 'none'; frame-ancestors 'none'"
 CSP_FILE = "sandbox; default-src 'none'; frame-ancestors 'none'"
 """Whatever a browser is talked into showing: it runs nothing and loads nothing."""
-CSP_PDF = "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'"
-"""For a PDF in a page of ours: in a sandbox, browsers do not start their viewer."""
+CSP_PDF = "default-src 'none'; frame-ancestors 'self'"
+"""For a PDF in a page of ours: in a sandbox, browsers would not start their viewer."""
 
 NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"
 """What no page of ours asks for, whatever gets into one."""
