@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.app import Api, House
 from tests.support.problems import problem
-from webapp.http.assets import ASK_EACH_TIME, FOR_GOOD, Assets, asset, ours
+from webapp.http.assets import ASK_EACH_TIME, FOR_GOOD, Assets, asset, lean, ours
 
 WEBAPP = Path(__file__).resolve().parents[2] / "webapp"
 STATIC = WEBAPP / "static"
@@ -23,6 +23,14 @@ def nobody(served: House) -> Api:
     return served.api()
 
 
+def shipped(path: str) -> bytes:
+    """A file as it should come."""
+    content = (STATIC / path).read_bytes()
+    if path.startswith("vendor/") or not path.endswith((".css", ".js")):
+        return content
+    return lean(content.decode(), Path(path).suffix).encode()
+
+
 def address(path: str) -> str:
     return f"/static/{ours().version}/{path}"
 
@@ -30,7 +38,7 @@ def address(path: str) -> str:
 @pytest.mark.parametrize("path", ["app.css", "docs.js", "icons.svg", FONT, "vendor/htmx/htmx.min.js"])
 def test_an_address_with_the_version_is_kept_for_good(nobody: Api, path: str) -> None:
     answer = nobody.get(address(path))
-    assert (answer.status_code, answer.content) == (200, (STATIC / path).read_bytes())
+    assert (answer.status_code, answer.content) == (200, shipped(path))
     assert answer.headers["Cache-Control"] == FOR_GOOD == "public, max-age=31536000, immutable"
     assert answer.headers["Content-Length"] == str(len(answer.content))
 
@@ -38,7 +46,7 @@ def test_an_address_with_the_version_is_kept_for_good(nobody: Api, path: str) ->
 @pytest.mark.parametrize("prefix", ["", f"{OTHER}/"])
 def test_any_other_address_is_asked_for_each_time(nobody: Api, prefix: str) -> None:
     answer = nobody.get(f"/static/{prefix}app.css")
-    assert (answer.status_code, answer.content) == (200, (STATIC / "app.css").read_bytes())
+    assert (answer.status_code, answer.content) == (200, shipped("app.css"))
     assert answer.headers["Cache-Control"] == ASK_EACH_TIME
 
 
@@ -146,6 +154,48 @@ def test_a_file_that_changes_on_the_disk_does_not_change_here(tmp_path: Path) ->
     assert kept.find(f"{kept.version}/a.css")[0].content == b"old"
 
 
+def test_comments_and_indentation_stay_at_home() -> None:
+    source = """\
+/* One
+   // two */
+/* a */ .b { c: "/* d */"; } /* e */
+export function f() {
+    // why
+    return g("// no comment", `/* nor this */`); // stays
+  /** @type {h} */
+}
+"""
+    assert lean(source, ".js").split("\n") == [
+        "",
+        "",
+        '/* a */ .b { c: "/* d */"; } /* e */',
+        "export function f() {",
+        "",
+        'return g("// no comment", `/* nor this */`); // stays',
+        "",
+        "}",
+        "",
+    ]
+    assert "//" not in lean("  // why\n", ".js")
+    assert lean("  // no comment here\n", ".css") == "// no comment here\n"
+
+
+def test_what_others_wrote_goes_out_to_the_letter(nobody: Api) -> None:
+    for path in ours().files:
+        if path.startswith("vendor/"):
+            assert ours().files[path].content == (STATIC / path).read_bytes()
+
+
+def test_no_text_of_a_script_has_several_lines() -> None:
+    """Its indentation would be lost, and what looks like a comment in it."""
+    scripts = [path for path in STATIC.rglob("*.js") if "vendor" not in path.parts]
+    assert scripts
+    for path in scripts:
+        for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
+            assert line.count("`") % 2 == 0, f"{path.name}, line {number}"
+            assert not line.endswith("\\"), f"{path.name}, line {number}"
+
+
 def test_templates_get_addresses_that_work(served: House, nobody: Api) -> None:
     with served.app.test_request_context("/"):
         found = asset("app.css")
@@ -161,7 +211,9 @@ def test_a_template_that_names_no_file_does_not_render(served: House) -> None:
 
 def test_every_file_that_code_names_exists() -> None:
     sources = [*WEBAPP.rglob("*.html"), *WEBAPP.rglob("*.py")]
-    named = {name for path in sources for name in re.findall(r"\basset\([\"']([^\"'{]+)[\"']", path.read_text("utf-8"))}
+    named = {
+        name for path in sources for name in re.findall(r"\basset\([\"']([^\"'{]+)[\"']\)", path.read_text("utf-8"))
+    }
     assert named
     assert not named - set(ours().files)
 

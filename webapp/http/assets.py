@@ -7,6 +7,7 @@ a relative address comes from the same tree as itself.
 
 import gzip
 import hashlib
+import re
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,6 +34,9 @@ _TYPES = {
     ".woff2": "font/woff2",
 }
 _COMPRESSED_ALREADY = {".png", ".woff2"}
+_BLOCK_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*$", re.DOTALL | re.MULTILINE)
+_LINE_COMMENT = re.compile(r"^[ \t]*//.*$", re.MULTILINE)
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class Asset:
     @cached_property
     def tag(self) -> str:
         """A name for exactly these bytes."""
-        return hashlib.sha256(self.content).hexdigest()[:32]
+        return hashlib.sha256(self.content).hexdigest()[:16]
 
     @cached_property
     def packed(self) -> bytes | None:
@@ -70,7 +74,7 @@ class Assets:
 
     def __init__(self, folder: Path) -> None:
         self.files = {
-            path.relative_to(folder).as_posix(): Asset(path.read_bytes(), path.suffix)
+            path.relative_to(folder).as_posix(): Asset(_content(path, folder), path.suffix)
             for path in sorted(folder.rglob("*"))
             if path.is_file()
         }
@@ -116,6 +120,27 @@ def asset(path: str) -> str:
 def ours() -> Assets:
     """The static files of this application."""
     return Assets(_FOLDER)
+
+
+def lean(text: str, suffix: str) -> str:
+    """A style sheet or module of ours without indentation and comments that have lines of their own.
+
+    That is a sixth of what they weigh compressed. Every line stays where it is, so the
+    numbers in error messages are those of the source. A template literal would lose its
+    indentation if it had several lines: a test sees to it that none has.
+    """
+    text = _BLOCK_COMMENT.sub(lambda found: "\n" * found[0].count("\n"), text)
+    if suffix == ".js":
+        text = _LINE_COMMENT.sub("", text)
+    return _INDENT.sub("", text)
+
+
+def _content(path: Path, folder: Path) -> bytes:
+    content = path.read_bytes()
+    # What others wrote goes out as they wrote it, with their licences.
+    if path.suffix not in (".css", ".js") or path.is_relative_to(folder / "vendor"):
+        return content
+    return lean(content.decode(), path.suffix).encode()
 
 
 def _is_version(text: str) -> bool:
