@@ -117,6 +117,18 @@ async function recover() {
   else if (state.hold === "renewing") hold("signed_out");
 }
 
+/* Signed out, every request leads to the sign-in page. Not while files wait: they would be lost with this one. */
+document.addEventListener("htmx:beforeOnLoad", (event) => {
+  const { xhr, requestConfig } = event.detail;
+  if (xhr.status !== 401 || !active().length) return;
+  event.preventDefault();
+  const asked = requestConfig.triggeringEvent?.isTrusted;
+  if (state.hold !== "signed_out") hold("signed_out");
+  if (asked) toast({ kind: "bad", text: t("upload.signed_out"), action: { label: t("upload.sign_in"), run: signIn } });
+});
+
+const signIn = () => $("[data-sign-in]")?.click();
+
 addEventListener("focus", recover);
 document.addEventListener("visibilitychange", recover);
 
