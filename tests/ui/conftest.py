@@ -15,6 +15,8 @@ from tests.support.raw import field_part, file_part, multipart
 BROWSE = "/file-storage/"
 TRASH = "/file-storage/trash"
 LOGIN = "/account/login"
+HTMX = {"HX-Request": "true"}
+"""What htmx says about itself."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,13 @@ def page_of(answer: TestResponse) -> Page:
     return Page(Sheet(answer.request.url, answer.text))  # type: ignore[arg-type]
 
 
+def focused(answer: TestResponse) -> list[str]:
+    """Names, or else ids, of what gets the focus in a page, or in a part of one."""
+    main = answer.text.partition("<main")[2].partition("</main>")[0] or answer.text
+    tags = Page(Sheet(answer.request.url, main)).tags  # type: ignore[arg-type]
+    return [v.get("name") or v["id"] for _, v in tags if "autofocus" in v]
+
+
 def bulk_fields(page: Page) -> list[dict[str, str]]:
     """The hidden fields of the form that the rows' boxes and buttons belong to."""
     at = next(i for i, (tag, v) in enumerate(page.tags) if tag == "form" and v.get("id") == "bulk")
@@ -103,7 +112,7 @@ def bulk_fields(page: Page) -> list[dict[str, str]]:
 
 def names_in(page: Page) -> list[str]:
     """The names in the list, from top to bottom, each as the row shows it to the letter."""
-    return [v["title"] for _, v in page.tags if "mid" in v.get("class", "").split()]
+    return [v["title"] for _, v in page.tags if "mid" in v.get("class", "").split() and "title" in v]
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 from werkzeug.test import TestResponse
 
 from tests.support.app import PASSWORD, House
-from tests.ui.conftest import Visitor, page_of
+from tests.ui.conftest import Visitor, focused, page_of
 
 NEW = "another long password"
 
@@ -53,13 +53,52 @@ def test_guessing_the_own_password_is_throttled(uploader: Visitor) -> None:
     assert int(answers[-1].headers["Retry-After"]) > 0
 
 
-def test_colours_and_row_height_are_kept_in_cookies(uploader: Visitor) -> None:
-    assert ("html", {"lang": "en", "data-theme": "system", "data-density": "comfortable"}) in uploader.open().tags
+def test_how_things_look_is_kept_in_cookies(uploader: Visitor) -> None:
+    fresh = {"lang": "en", "data-theme": "system", "data-density": "comfortable", "data-units": "decimal"}
+    assert ("html", fresh) in uploader.open().tags
     form = uploader.open("/account/").form(action="/account/appearance")
-    uploader.send(form, fs_theme="dark", fs_density="compact")
-    assert ("html", {"lang": "en", "data-theme": "dark", "data-density": "compact"}) in uploader.open().tags
-    uploader.send(form, fs_theme="<b>", fs_density="../..")
-    assert 'data-theme="dark"' in uploader.get("/account/").text
+    uploader.send(form, fs_theme="dark", fs_density="compact", fs_units="binary", fs_lang="en")
+    chosen = {"lang": "en", "data-theme": "dark", "data-density": "compact", "data-units": "binary"}
+    assert ("html", chosen) in uploader.open().tags
+    uploader.send(form, fs_theme="<b>", fs_density="../..", fs_units="x", fs_lang="../en")
+    assert ("html", chosen) in uploader.open().tags
+
+
+def test_the_form_of_the_looks_shows_what_is_chosen_and_reloads_the_page(uploader: Visitor) -> None:
+    form = uploader.open("/account/").form(action="/account/appearance")
+    uploader.send(form, fs_theme="dark", fs_density="compact", fs_units="binary", fs_lang="en")
+    tags = uploader.open("/account/").tags
+    selected = [v["value"] for tag, v in tags if tag == "option" and "selected" in v]
+    assert selected == ["dark", "compact", "en", "binary"]
+    assert next(v for tag, v in tags if v.get("action") == "/account/appearance")["hx-boost"] == "false"
+
+
+def test_sizes_are_in_the_units_of_the_reader(uploader: Visitor) -> None:
+    uploader.house.upload(data=b"x" * 2048)
+    assert "2 KB" in uploader.open().text
+    uploader.http.set_cookie("fs_units", "binary")
+    assert "2 KiB" in uploader.open().text
+
+
+def test_the_language_of_the_browser_can_be_chosen_again(uploader: Visitor) -> None:
+    form = uploader.open("/account/").form(action="/account/appearance")
+    uploader.send(form, fs_lang="en")
+    assert uploader.http.get_cookie("fs_lang") is not None
+    uploader.send(form, fs_lang="")
+    assert uploader.http.get_cookie("fs_lang") is None
+
+
+def test_each_password_can_be_shown(uploader: Visitor, visitor: Visitor) -> None:
+    for page in (uploader.open("/account/"), visitor.open("/account/login")):
+        fields = {f"#{v['id']}" for tag, v in page.tags if v.get("type") == "password"}
+        assert fields == {v["data-reveal"] for _, v in page.tags if "data-reveal" in v}
+
+
+def test_the_first_wrong_field_gets_the_focus(uploader: Visitor) -> None:
+    assert focused(change(uploader, current_password="wrong")) == ["current_password"]
+    assert focused(change(uploader, password="short", password_again="short")) == ["password"]
+    assert focused(change(uploader, password_again="different")) == ["password_again"]
+    assert focused(uploader.get("/account/")) == []
 
 
 def test_a_garbage_cookie_is_the_system_theme(visitor: Visitor) -> None:

