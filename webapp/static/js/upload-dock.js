@@ -1,7 +1,7 @@
 /* The dock: what the queue does, as people see it. It only reads the queue.
 
-   Drawn at most once per frame, and four times a second while bytes move. However many
-   files there are, at most MOST_ROWS of them have a row. */
+   Drawn at once, but at most ten times a second, and four times while bytes move. However
+   many files there are, at most MOST_ROWS of them have a row. */
 
 import { $, duration, icon, number, size, t } from "./core.js";
 import { active, batch, isActive, jobs, progress, state, those } from "./upload-queue.js";
@@ -9,6 +9,7 @@ import { glyph, halves } from "./upload-names.js";
 
 const MOST_ROWS = 60;
 const TICK = 250;
+const PAUSE = 100;
 /* Which of too many are shown. Done ones make room first. */
 const RANK = {
   sending: 0, checking: 0, error: 1, refused: 1, resumable: 1, conflict: 1, paused: 2, queued: 2, done: 3,
@@ -18,18 +19,24 @@ const FAILED = ["error", "refused"];
 const dock = () => document.getElementById("uploads");
 const rows = new Map();
 let drawn = null;
-let frame = 0;
+let last = 0;
+let coming = false;
 let ticking = 0;
 
 /** Draw soon: `job`, or everything. */
 export function draw(job = null) {
   const row = rows.get(job);
   if (row) row.stale = true;
-  if (!frame) frame = requestAnimationFrame(now);
+  if (coming) return;
+  coming = true;
+  const wait = last + PAUSE - performance.now();
+  if (wait > 0) setTimeout(requestAnimationFrame, wait, now);
+  else requestAnimationFrame(now);
 }
 
 function now() {
-  frame = 0;
+  coming = false;
+  last = performance.now();
   const host = dock();
   if (!host) return;
   // Another page without the old dock: its rows are gone with it.

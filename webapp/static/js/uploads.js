@@ -11,6 +11,7 @@ export { pick };
 const STAY = 6000;
 const SOON = 400;
 const GATHER = 1000;
+const CROWD = 60;
 const ASK_AGAIN = 5000;
 
 /** Upload these. */
@@ -22,29 +23,30 @@ export function start(files) {
 
 // --- what is said, once each -----------------------------------------------------------
 
-/* Collects values and hands them on together, at most once per `time`. */
+/* Collects values and hands them on together, at most once per `time()`. */
 function gather(time, act) {
   let values = [];
   let timer = 0;
   return (value) => {
     values.push(value);
-    timer ||= setTimeout(() => { const all = values; values = []; timer = 0; act(all); }, time);
+    timer ||= setTimeout(() => { const all = values; values = []; timer = 0; act(all); }, time());
   };
 }
 
-const started = gather(SOON, (counts) => say(t("upload.say_started", { count: counts.reduce((a, b) => a + b) })));
+const started = gather(() => SOON, (counts) => say(t("upload.say_started", { count: counts.reduce((a, b) => a + b) })));
 
-const told = gather(GATHER, (failures) => {
+const told = gather(() => GATHER, (failures) => {
   const [first] = failures;
   if (failures.length === 1) say(`${first.name}: ${first.note}`);
   else say(t("upload.say_failed", { count: failures.length }));
 });
 
-const announce = gather(GATHER, (files) => {
+/* The list is drawn anew each time: of hundreds, not every second. */
+const announce = gather(() => (active().length > CROWD ? 3 * GATHER : GATHER), (files) => {
   document.dispatchEvent(new CustomEvent("stowage:uploaded", { detail: { files } }));
 });
 
-const ended = gather(2 * SOON, () => {
+const ended = gather(() => 2 * SOON, () => {
   if (batch.done && !active().length) say(t("upload.say_done", { count: batch.done }));
 });
 
