@@ -122,14 +122,15 @@ async function recover() {
 /* Signed out, every request leads to the sign-in page. Not while files wait: they would be lost with this one. */
 document.addEventListener("htmx:beforeOnLoad", (event) => {
   const { xhr, requestConfig } = event.detail;
-  if (xhr.status !== 401 || !active().length) return;
+  if (!active().length || !(xhr.status === 401 || isSignIn(xhr.responseURL))) return;
   event.preventDefault();
   const asked = requestConfig.triggeringEvent?.isTrusted;
   if (state.hold !== "signed_out") hold("signed_out");
   if (asked) toast({ kind: "bad", text: t("upload.signed_out"), action: { label: t("upload.sign_in"), run: signIn } });
 });
 
-const signIn = () => $("[data-sign-in]")?.click();
+const signIn = () => $("[data-sign-in]").click();
+const isSignIn = (address) => address && new URL(address).pathname === $("[data-sign-in]").pathname;
 
 addEventListener("focus", recover);
 document.addEventListener("visibilitychange", recover);
