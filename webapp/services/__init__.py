@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from webapp.backends.registry import BackendRegistry
 from webapp.config import Config
+from webapp.services.activity import ActivityService
 from webapp.services.bulk import BulkService
 from webapp.services.facets import FacetService
 from webapp.services.files import FileService
@@ -32,6 +33,7 @@ class Services:
     users: UserService
     tokens: TokenService
     sessions: SessionService
+    activity: ActivityService
     thumbnails: ThumbnailService
     previews: PreviewService
 
@@ -51,6 +53,7 @@ def build(config: Config, registry: BackendRegistry) -> Services:
         users=UserService(),
         tokens=TokenService(settings),
         sessions=SessionService(settings),
+        activity=ActivityService(),
         thumbnails=ThumbnailService(settings),
         previews=PreviewService(settings),
     )

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, request
@@ -98,8 +98,7 @@ class Menu:
             self._addresses[href] = _redirected(href)
         return request.script_root + self._addresses[href]
 
-    def _problem(self, entry: Any) -> str | None:
-        # Of whatever type: plugins are checked by nobody else.
+    def _problem(self, entry: object) -> str | None:
         if not isinstance(entry, MenuEntry):
             return "no MenuEntry"
         if not all(isinstance(each, str) for each in (entry.label, entry.href, entry.icon, entry.section, entry.group)):
@@ -111,8 +110,7 @@ class Menu:
             "there is no such icon": entry.icon in self._icons,
             "there is no such section": entry.section in SECTIONS,
             "order is a whole number": type(entry.order) is int,
-            "roles are a tuple of those there are": isinstance(entry.roles, tuple)
-            and all(role in EVERYBODY for role in entry.roles),
+            "roles are a tuple of those there are": _are_roles(entry.roles),
         }
         return next((problem for problem, fine in checks.items() if not fine), None)
 
@@ -141,6 +139,10 @@ def items() -> list[Item]:
 
 def _is_label(text: str) -> bool:
     return bool(text.strip()) and len(text) <= LONGEST_LABEL and text.isprintable()
+
+
+def _are_roles(roles: object) -> bool:
+    return isinstance(roles, tuple) and all(role in EVERYBODY for role in roles)
 
 
 def _redirected(href: str) -> str:
