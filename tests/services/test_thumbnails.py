@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from tests.backends.fakes import MemoryBackend
 from tests.support.app import House
 from tests.support.images import corners, opened, picture
-from webapp.contracts.errors import StorageBackendError, StorageError
+from webapp.contracts.errors import StorageBackendError, StorageError, StorageFullError
 from webapp.contracts.files import StoredFileOut
 from webapp.db import table
 from webapp.models import PendingRemoval, StoredFile, Thumbnail
@@ -185,13 +185,26 @@ def test_it_is_where_the_file_is_though_new_files_go_elsewhere(memory: House) ->
 
 def test_a_backend_that_is_down_is_no_broken_image(memory: House) -> None:
     out = photo(memory)
-    for method in ("get", "put", "put_end"):
-        MemoryBackend.failing[method] = StorageBackendError("down")
-        with pytest.raises(StorageError):
-            read(memory, out)
-        MemoryBackend.failing.clear()
+    MemoryBackend.failing["get"] = StorageBackendError("down")
+    with pytest.raises(StorageError):
+        read(memory, out)
+    MemoryBackend.failing.clear()
     assert not kept(memory)
     assert read(memory, out)
+
+
+def test_a_thumbnail_that_cannot_be_kept_is_seen_all_the_same(memory: House, decoded: list[int]) -> None:
+    out, broken = photo(memory), memory.upload(data=b"no image", name="a.png")
+    for method in ("put", "put_end"):
+        MemoryBackend.failing[method] = StorageFullError("no space left")
+        assert corners(read(memory, out) or b"") == UPRIGHT
+    assert not kept(memory)
+    assert len(MemoryBackend.rooms["one"]) == 2
+    assert decoded == [64, 64]
+    assert read(memory, broken) is None
+    MemoryBackend.failing.clear()
+    assert read(memory, out)
+    assert len(kept(memory)) == 1
 
 
 def test_bytes_of_the_file_that_are_gone_are_told_to_somebody(inside: House) -> None:

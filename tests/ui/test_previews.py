@@ -50,6 +50,7 @@ def test_a_browser_that_has_it_gets_it_not_again(
     answer = thumbnail(uploader, out, If_None_Match=f'"other", {tag}')
     assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
     assert answer.headers["Cache-Control"] == "private, max-age=86400"
+    assert "Content-Type" not in answer.headers
 
 
 def test_a_tag_opens_nothing_for_others(house: House, uploader: Visitor, visitor: Visitor) -> None:

@@ -13,8 +13,8 @@ def json(value: Any, status: int = 200, headers: dict[str, str] | None = None) -
     return Response(orjson.dumps(value, option=_OPTIONS), status, headers, mimetype="application/json")
 
 
-def nothing() -> Response:
-    """204."""
-    response = Response(status=204)
+def nothing(status: int = 204) -> Response:
+    """An answer without a body."""
+    response = Response(status=status)
     del response.headers["Content-Type"]
     return response

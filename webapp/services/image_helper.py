@@ -94,6 +94,7 @@ def main() -> None:
 def _limit_self() -> None:
     os.nice(10)  # whoever downloads goes first
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS_SCALED
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread takes address space, and there may be many processors
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     for what, most in (
         (resource.RLIMIT_AS, MOST_MEMORY),
@@ -108,8 +109,8 @@ def _limit_self() -> None:
 def _answer(file: BinaryIO, width: int) -> bytes:
     used = resource.getrusage(resource.RUSAGE_SELF)
     seconds = int(used.ru_utime + used.ru_stime) + MOST_SECONDS
-    resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.RLIM_INFINITY))
     try:
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, resource.getrlimit(resource.RLIMIT_CPU)[1]))
         file.seek(0)
         data, size = make(file, width)
     except Exception:  # noqa: BLE001 (decoders raise anything, and whatever it is, there is no thumbnail)

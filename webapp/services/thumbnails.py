@@ -17,7 +17,7 @@ import sqlalchemy as sa
 
 from webapp import db
 from webapp.contracts.backends import LocalFiles, Recoverable
-from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
+from webapp.contracts.errors import StorageBackendError, StorageError, StorageNotFoundError
 from webapp.contracts.files import StoredFileOut
 from webapp.db import Prepared, table
 from webapp.models import Thumbnail
@@ -169,32 +169,39 @@ class ThumbnailService:
         return False, None
 
     def _make(self, wanted: Wanted, slot: Slot) -> bytes | None:
+        small: Small | None = None
         try:
             with _opened(wanted) as file:
                 small = slot.shrink(file, wanted.width)
         except RefusedImageError as exc:
             log.info("no thumbnail: %s", exc, extra={"file_id": str(wanted.out.id)})
-            _write_down(wanted, None, None)
-            return None
-        return self._keep(wanted, small)
-
-    def _keep(self, wanted: Wanted, small: Small) -> bytes:
-        """Bytes first, then the row; without a row the bytes go again."""
-        key, backend = uuid4().hex, wanted.place.backend
-        backend.put(key, [small.data], content_type=CONTENT_TYPE, size=len(small.data))
         try:
-            written = _write_down(wanted, key, small)
-        except db.CommitOutcomeUnknownError:
-            raise
-        except BaseException:
-            _discard(wanted.place, key)
-            raise
-        if not written:
-            # Another process was faster: its bytes are as good as these.
-            _discard(wanted.place, key)
-        elif backend.supports_recovery:
-            cast("Recoverable", backend).settle(key)
-        return small.data
+            _keep(wanted, small)
+        except StorageError:
+            # A full disk keeps nobody from seeing what there is.
+            log.warning("a thumbnail could not be kept", extra={"file_id": str(wanted.out.id)}, exc_info=True)
+        return None if small is None else small.data
+
+
+def _keep(wanted: Wanted, small: Small | None) -> None:
+    """Bytes first, then the row; without a row the bytes go again."""
+    if small is None:
+        _write_down(wanted, None, None)
+        return
+    key, backend = uuid4().hex, wanted.place.backend
+    backend.put(key, [small.data], content_type=CONTENT_TYPE, size=len(small.data))
+    try:
+        written = _write_down(wanted, key, small)
+    except db.CommitOutcomeUnknownError:
+        raise
+    except BaseException:
+        _discard(wanted.place, key)
+        raise
+    if not written:
+        # Another process was faster: its bytes are as good as these.
+        _discard(wanted.place, key)
+    elif backend.supports_recovery:
+        cast("Recoverable", backend).settle(key)
 
 
 def _write_down(wanted: Wanted, key: str | None, small: Small | None) -> bool:

@@ -20,7 +20,7 @@ def thumbnail(file_id: UUID, width: int) -> Response:
     wanted = services().thumbnails.find(caller(), file_id, width)
     # The tag is known before the bytes are: a browser that has them costs one look at the row.
     if request.if_none_match.contains_weak(wanted.tag):
-        return _kept(Response(status=304), wanted.tag)
+        return _kept(nothing(304), wanted.tag)
     data = services().thumbnails.read(wanted)
     if data is None:
         # No error, which a browser would complain of in its console: the page shows the icon of its kind.
