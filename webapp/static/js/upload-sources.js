@@ -33,7 +33,7 @@ function picked(input, start) {
 
 function pasted(event, start) {
   const { files, types } = event.clipboardData ?? {};
-  if (!files?.length || !rules() || event.target.closest("input, textarea, [contenteditable]")) return;
+  if (!files?.length || !rules() || event.target.closest?.("input, textarea, [contenteditable]")) return;
   // Office programs add a picture of what was copied: nobody meant to upload that.
   if (types.includes("text/rtf") || (types.includes("text/html") && types.includes("text/plain"))) return;
   event.preventDefault();
