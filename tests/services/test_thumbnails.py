@@ -19,6 +19,7 @@ from webapp.models import PendingRemoval, StoredFile, Thumbnail
 from webapp.services import images, removals, thumbnails
 from webapp.services.access import Caller
 from webapp.services.errors import ForbiddenError, NotFoundError, RateLimitedError
+from webapp.services.filters import Listing
 from webapp.services.images import Slot, Small
 from webapp.services.thumbnails import WIDTHS
 
@@ -159,6 +160,17 @@ def test_the_end_of_the_trash_takes_them_along(inside: House) -> None:
     assert inside.services.removals.purge_expired() == 3
     assert inside.count(Thumbnail) == 0
     assert not inside.on_disk()
+
+
+def test_emptying_the_trash_takes_them_along(inside: House) -> None:
+    outs = [photo(inside) for _ in range(3)]
+    for out in outs:
+        read(inside, out)
+    inside.services.files.trash_many(inside.uploader, [out.id for out in outs[:2]])
+    assert inside.services.bulk.purge(inside.admin, Listing(trash=True), datetime.now(UTC)) == 2
+    assert inside.count(Thumbnail) == 1
+    assert len(inside.on_disk()) == 2
+    inside.assert_consistent()
 
 
 def test_bytes_that_cannot_be_removed_now_go_later(memory: House) -> None:
