@@ -113,9 +113,19 @@ class StoredFile(Base):
         sa.Index(None, "is_deleted", "created_at", "seq"),
         sa.Index(None, "is_deleted", "filename_folded", "seq"),
         sa.Index(None, "is_deleted", "size_bytes", "seq"),
-        sa.Index(None, "is_deleted", "deleted_at", "seq"),
-        sa.Index(None, "is_deleted", "family", "created_at", "seq"),
-        sa.Index(None, "is_deleted", "backend", "created_at", "seq"),
+        # In part: an upload has no business with it.
+        sa.Index(
+            "ix_file_storage_stored_file_trash",
+            "deleted_at",
+            "seq",
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        ),
+        # Pictures are named like pictures and videos are large: in an index of all files, one family may come last.
+        sa.Index("ix_file_storage_stored_file_family", "is_deleted", "family", "created_at", "seq"),
+        sa.Index("ix_file_storage_stored_file_family_name", "is_deleted", "family", "filename_folded", "seq"),
+        sa.Index("ix_file_storage_stored_file_family_size", "is_deleted", "family", "size_bytes", "seq"),
+        sa.Index("ix_file_storage_stored_file_backend", "is_deleted", "backend", "created_at", "seq"),
         sa.Index("ix_file_storage_stored_file_created_by", "created_by", "is_deleted", "created_at", "seq"),
     )
 

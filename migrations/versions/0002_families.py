@@ -16,9 +16,17 @@ depends_on = None
 _FILES = "file_storage_stored_file"
 _TALLY = "file_storage_tally"
 _INDEXES = {
-    "ix_file_storage_stored_file_is_deleted_family_created_at_seq": ["is_deleted", "family", "created_at", "seq"],
-    "ix_file_storage_stored_file_is_deleted_backend_created_at_seq": ["is_deleted", "backend", "created_at", "seq"],
+    f"ix_{_FILES}_{name}": ["is_deleted", *columns, "seq"]
+    for name, columns in {
+        "family": ["family", "created_at"],
+        "family_name": ["family", "filename_folded"],
+        "family_size": ["family", "size_bytes"],
+        "backend": ["backend", "created_at"],
+    }.items()
 }
+_TRASH = "ix_file_storage_stored_file_trash"
+_ALL_DELETED_AT = "ix_file_storage_stored_file_is_deleted_deleted_at_seq"
+_TRASHED = sa.text("deleted_at IS NOT NULL")
 
 
 def upgrade() -> None:
@@ -28,6 +36,9 @@ def upgrade() -> None:
     _backfill()
     for name, columns in _INDEXES.items():
         op.create_index(name, _FILES, columns, unique=False)
+    # Only what is in the trash is ever sorted by this.
+    op.drop_index(_ALL_DELETED_AT, table_name=_FILES)
+    op.create_index(_TRASH, _FILES, ["deleted_at", "seq"], sqlite_where=_TRASHED, postgresql_where=_TRASHED)
     op.drop_table(_TALLY)
     _create_tally("family")
     _count("family")
@@ -35,6 +46,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take back: the counters are counted anew."""
+    op.drop_index(_TRASH, table_name=_FILES)
+    op.create_index(_ALL_DELETED_AT, _FILES, ["is_deleted", "deleted_at", "seq"])
     for name in _INDEXES:
         op.drop_index(name, table_name=_FILES)
     op.drop_column(_FILES, "family")

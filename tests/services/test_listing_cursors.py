@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.support.app import House
 from webapp.contracts.files import StoredFileOut
 from webapp.services.errors import ValidationError
-from webapp.services.listing import SORTS, Listing
+from webapp.services.listing import SORTS, Listing, last_cursor
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -173,3 +173,89 @@ def test_a_forged_cursor_is_an_answer_or_a_refusal(
         page(inside, forged, sort=sort)
     except ValidationError as refused:
         assert refused.errors == {"cursor": "not_a_cursor"}  # noqa: PT017 (either answer is fine)
+
+
+# --- backwards -------------------------------------------------------------------
+
+
+def pages(house: House, step: str, cursor: str | None, **wanted: Any) -> list[list[str]]:
+    """The pages met by following one of the two cursors."""
+    found = []
+    while cursor is not None:
+        answer = house.services.listing.list(house.admin, Listing(**{"per_page": 3, **wanted, "cursor": cursor}))
+        found.append([str(item.id) for item in answer.items])
+        cursor = getattr(answer, step)
+        assert len(found) < 100, "the walk does not end"
+    return found
+
+
+@pytest.mark.parametrize("sort", SORTS)
+def test_a_walk_from_the_end_meets_the_same_rows_in_the_same_order(inside: House, sort: str) -> None:
+    fill(inside, 11)
+    whole = walk(inside, sort=sort)
+    back = pages(inside, "previous_cursor", last_cursor(sort), sort=sort)
+    assert [len(page) for page in back] == [3, 3, 3, 2]
+    assert [row for page in reversed(back) for row in page] == whole
+
+
+@pytest.mark.parametrize("sort", ["name", "-created_at"])
+def test_next_and_previous_lead_to_and_fro(inside: House, sort: str) -> None:
+    fill(inside, 10)
+    listing = inside.services.listing
+    answer = listing.list(inside.admin, Listing(per_page=4, cursor="", sort=sort))
+    assert answer.previous_cursor is None
+    first, there = answer.items, listing.list(inside.admin, Listing(per_page=4, cursor=answer.next_cursor, sort=sort))
+    back = listing.list(inside.admin, Listing(per_page=4, cursor=there.previous_cursor, sort=sort))
+    assert (back.items, back.previous_cursor) == (first, None)
+    again = listing.list(inside.admin, Listing(per_page=4, cursor=back.next_cursor, sort=sort))
+    assert again.items == there.items
+    end = listing.list(inside.admin, Listing(per_page=4, cursor=again.next_cursor, sort=sort))
+    assert (len(end.items), end.next_cursor) == (2, None)
+    assert listing.list(inside.admin, Listing(per_page=4, cursor=end.previous_cursor, sort=sort)).items == there.items
+
+
+def test_numbered_pages_have_cursors_of_both_directions(inside: House) -> None:
+    fill(inside, 7)
+    listing = inside.services.listing
+    first, second, third, fourth = (
+        listing.list(inside.admin, Listing(per_page=3, page=page, sort="name")) for page in (1, 2, 3, 4)
+    )
+    assert (first.previous_cursor, third.next_cursor, fourth.items) == (None, None, [])
+    at = [
+        listing.list(inside.admin, Listing(per_page=3, cursor=cursor, sort="name")).items
+        for cursor in (second.previous_cursor, second.next_cursor, third.previous_cursor, fourth.previous_cursor)
+    ]
+    assert at[:3] == [first.items, third.items, second.items]
+    assert at[3][-1] == third.items[-1], "what precedes a page past the end is the last one"
+
+
+def test_going_back_is_filtered_too(inside: House) -> None:
+    made = fill(inside, 12)
+    wanted = {str(out.id) for out in made if out.filename == "1é.txt"}
+    for how in ({"q": "1É"}, {"families": ("doc", "image"), "q": "1"}, {"uploaded_by": "uploader", "q": "1é"}):
+        back = pages(inside, "previous_cursor", last_cursor("name"), sort="name", per_page=1, **how)
+        assert {row for page in back for row in page} == wanted
+        assert [row for page in reversed(back) for row in page] == walk(inside, sort="name", **how)
+
+
+def test_where_the_rows_before_a_page_are_gone_the_cursors_still_lead_on(inside: House) -> None:
+    fill(inside, 6)
+    listing = inside.services.listing
+    first = listing.list(inside.admin, Listing(per_page=3, cursor="", sort="name"))
+    second = listing.list(inside.admin, Listing(per_page=3, cursor=first.next_cursor, sort="name"))
+    inside.services.files.trash_many(inside.admin, [item.id for item in first.items])
+    nothing = listing.list(inside.admin, Listing(per_page=3, cursor=second.previous_cursor, sort="name"))
+    assert (nothing.items, nothing.previous_cursor) == ([], None)
+    on = listing.list(inside.admin, Listing(per_page=3, cursor=nothing.next_cursor, sort="name"))
+    assert on.items == second.items
+    inside.services.files.trash_many(inside.admin, [item.id for item in second.items])
+    nothing = listing.list(inside.admin, Listing(per_page=3, cursor=first.next_cursor, sort="name"))
+    assert (nothing.items, nothing.next_cursor, nothing.previous_cursor) == ([], None, None)
+
+
+@pytest.mark.parametrize(
+    "parts", [("name", "a", 1, ">"), ("name", "a", 1, None), ("name", "<", "<"), ("-name", "<"), ("name",), ("<",)]
+)
+def test_what_is_no_cursor_of_a_direction_is_refused(inside: House, parts: tuple[object, ...]) -> None:
+    with pytest.raises(ValidationError):
+        page(inside, cursor_of(*parts), sort="name")

@@ -26,7 +26,7 @@ from webapp.services.search import TRIGRAM
 from webapp.services.ways import Way
 
 PRESETS = ("today", "7d", "30d", "year")
-EXAMINED = 2_000
+EXAMINED = 1_000
 """So many files are looked at where the counters do not know."""
 DATED = 5_000
 """So many entries of an index are counted for a span of time."""
@@ -206,8 +206,8 @@ def _summed(rows: Iterable[Any]) -> _Sample:
 def _way(matching: Matching) -> Way:
     if matching.search.is_rare:
         return Way(frozenset({"seq"}))
-    if matching.wanted.sized and not matching.wanted.dated and not matching.sizes.by:
-        return Way(frozenset({ways.STATE, "size_bytes"}))
+    if matching.wanted.sized and not matching.wanted.dated and matching.sizes.by.keys() <= {"family"}:
+        return Way(frozenset({ways.STATE, ways.SIZE, *matching.sizes.by}))
     return matching.way(ways.CREATED, EXAMINED, matching.sizes.matching, exact=False)
 
 

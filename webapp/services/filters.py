@@ -21,6 +21,8 @@ COLUMNS = {
     "size": files.c.size_bytes,
     "deleted_at": files.c.deleted_at,
 }
+MOST_SORTED = 100_000
+"""More rows of a span are not worth sorting."""
 PARTS = {"owner": files.c.created_by, "backend": files.c.backend, "family": files.c.family}
 """The columns behind those of the counters."""
 
@@ -100,29 +102,39 @@ class Matching:
             self.search.text or self.wanted.content_type or self._upto or self.wanted.dated
         )
 
-    def where(self, way: Way | None = None, *, residue: bool = True) -> list[sa.ColumnElement[bool]]:
-        """The conditions; with a way, such that SQLite goes it. Those of the search come last."""
+    def where(self, way: Way | None = None, *, residue: bool = True, value: Any = None) -> list[sa.ColumnElement[bool]]:
+        """The conditions; with a way, such that SQLite goes it. Those of the search come last.
+
+        ``value`` is the one of ``way.each`` that is meant; without ``residue``, what only rows can answer is left out.
+        """
 
         def column(found: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
             usable = way is None or self.dialect != "sqlite" or getattr(found, "key", None) in way.columns
             return found if usable else hidden(found, self.dialect)
 
         state = column(files.c.is_deleted) == sa.literal(self.scope.is_deleted, sa.Boolean)
-        found = [state, *self._parts(column), *self._dates(column)]
-        if residue or (way is not None and "size_bytes" in way.columns):
+        chosen = self._chosen() | ({way.each: (value,)} if way is not None and value is not None else {})
+        found = [state, *_any_of(chosen, column), *self._dates(column)]
+        if way is not None and ways.DELETED in way.columns:
+            found.append(files.c.deleted_at.is_not(None))  # what the index is about
+        if residue or (way is not None and ways.SIZE in way.columns):
             found.extend(self._sizes(column(files.c.size_bytes)))
         return [*found, *self._texts()] if residue else found
 
     def residue(self, way: Way) -> list[sa.ColumnElement[bool]]:
         """The conditions that only the rows themselves can answer, going this way."""
-        sizes = [] if "size_bytes" in way.columns else self._sizes(files.c.size_bytes)
+        sizes = [] if ways.SIZE in way.columns else self._sizes(files.c.size_bytes)
         return [*sizes, *self._texts()]
 
     def way(self, column: str, rows: int, total: int, *, exact: bool) -> Way:
         """How to find the first ``rows`` of ``total`` files in the order of a column."""
         if self.search.is_rare:
             return Way(frozenset({"seq"}))
-        spans = {ways.CREATED: self.wanted.dated, "size_bytes": self.wanted.sized}
+        only = self.counted or self.only_dated or self.only_sized
+        within = total if exact and only and not self.sizes.by else None
+        ranges = {ways.SIZE: within} if self.wanted.sized else {}
+        if self.wanted.dated:
+            ranges[ways.CREATED] = within if within is not None or column == ways.CREATED else self._in_dates()
         facts = ways.Facts(
             column=column,
             rows=rows,
@@ -130,25 +142,33 @@ class Matching:
             matching=total,
             exact=exact,
             parts=self.parts,
-            ranges=frozenset(name for name, given in spans.items() if given),
-            only=self.counted or self.only_dated or self.only_sized,
+            ranges=ranges,
+            only=only,
         )
         return ways.cheapest(facts)
 
     @property
-    def parts(self) -> dict[str, tuple[int, bool]]:
-        """The filters that have an index: how many files fulfil each alone, and whether it is a single value."""
+    def parts(self) -> dict[str, tuple[int, int]]:
+        """The filters that have an index: how many files fulfil each alone, and how many values it has."""
         values = self.scope.parts
-        return {PARTS[name].key: (count, len(values[name] or ()) == 1) for name, count in self.sizes.by.items()}
+        return {PARTS[name].key: (count, len(values[name] or ())) for name, count in self.sizes.by.items()}
 
-    def _parts(self, column: Callable[[Any], sa.ColumnElement[Any]]) -> list[sa.ColumnElement[bool]]:
-        chosen = {"owner": self.scope.owners, "backend": self.scope.backends, "family": self.scope.families}
-        found = []
-        for name, values in chosen.items():
-            if values is not None:
-                of = column(PARTS[name])
-                found.append(of == values[0] if len(values) == 1 else of.in_(values))
+    def values_of(self, column: str) -> tuple[Any, ...]:
+        """What is wanted of one of :data:`PARTS`."""
+        found: tuple[Any, ...] = self._chosen()[column] or ()
         return found
+
+    def _chosen(self) -> dict[str, tuple[Any, ...] | None]:
+        scope = self.scope
+        return {"created_by": scope.owners, "backend": scope.backends, "family": scope.families}
+
+    def _in_dates(self) -> int | None:
+        """How many files there are in the span of time, whatever else is wanted; None if these are many."""
+        state = files.c.is_deleted == sa.literal(self.scope.is_deleted, sa.Boolean)
+        query = sa.select(sa.literal(1)).select_from(files).where(state, *self._dates(lambda column: column))
+        some = query.limit(MOST_SORTED + 1).subquery()
+        found: int = self.connection.execute(sa.select(sa.func.count()).select_from(some)).scalar_one()
+        return found if found <= MOST_SORTED else None
 
     def _dates(self, column: Callable[[Any], sa.ColumnElement[Any]]) -> list[sa.ColumnElement[bool]]:
         wanted, created = self.wanted, column(files.c.created_at)
@@ -204,6 +224,17 @@ def _accounts(connection: Connection, wanted: str) -> tuple[UUID, ...]:
     except ValueError:
         named = sa.select(users.c.id).where(users.c.username_folded == filenames.fold(wanted))
         return tuple(connection.execute(named).scalars())
+
+
+def _any_of(
+    chosen: dict[str, tuple[Any, ...] | None], column: Callable[[Any], sa.ColumnElement[Any]]
+) -> list[sa.ColumnElement[bool]]:
+    found = []
+    for name, values in chosen.items():
+        if values is not None:
+            of = column(files.c[name])
+            found.append(of == values[0] if len(values) == 1 else of.in_(values))
+    return found
 
 
 def _of_type(wanted: str) -> sa.ColumnElement[bool]:

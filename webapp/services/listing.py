@@ -91,14 +91,34 @@ def _page(matching: Matching, cursor: Cursor | None, total: int, *, exact: bool)
     back = cursor is not None and cursor.back
     descending = wanted.sort.startswith("-") is not back
     if way.in_order:
-        return (
-            _cut(shown.where(*matching.where(way)), column, cursor, descending=descending).limit(limit).offset(offset)
-        )
-    # The few that match are sorted, and only the page's are read whole.
-    by = ways.hidden(column, matching.dialect)
-    found = _cut(sa.select(files.c.seq).where(*matching.where(way)), by, cursor, descending=descending)
-    chosen = shown.where(files.c.seq.in_(found.limit(limit).offset(offset)))
+        found = _cut(shown.where(*matching.where(way)), column, cursor, descending=descending)
+        return found.limit(limit).offset(offset)
+    if way.each:
+        seqs = _merged(matching, way, column, cursor, descending=descending, limit=offset + limit)
+    else:
+        # The few that match are sorted, and only the page's are read whole.
+        by = ways.hidden(column, matching.dialect)
+        seqs = _cut(sa.select(files.c.seq).where(*matching.where(way)), by, cursor, descending=descending)
+    chosen = shown.where(files.c.seq.in_(seqs.limit(limit).offset(offset)))
     return _cut(chosen, column, None, descending=descending)
+
+
+def _merged(
+    matching: Matching, way: Way, column: Any, cursor: Cursor | None, *, descending: bool, limit: int
+) -> sa.Select[Any]:
+    """The first rows of each value, in order."""
+    each = [
+        _cut(
+            sa.select(files.c.seq, column.label("value")).where(*matching.where(way, value=value)),
+            column,
+            cursor,
+            descending=descending,
+        ).limit(limit)
+        for value in matching.values_of(way.each)
+    ]
+    merged = sa.union_all(*(sa.select(*one.subquery().c) for one in each)).subquery()
+    order = (merged.c.value, merged.c.seq)
+    return sa.select(merged.c.seq).order_by(*((by.desc() for by in order) if descending else order))
 
 
 def _cut(
@@ -144,8 +164,12 @@ def way_to_count(matching: Matching) -> tuple[Way, int]:
         return Way(frozenset({"seq"})), COUNT_LIMIT
     if matching.only_dated and len(parts) <= 1:
         return Way(frozenset({ways.STATE, ways.CREATED, *parts})), INDEX_COUNT_LIMIT
-    if matching.only_sized and not parts:
-        return Way(frozenset({ways.STATE, "size_bytes"})), INDEX_COUNT_LIMIT
-    if not parts or (matching.wanted.sized and min(parts.values()) > matching.sizes.state // 10):
-        return Way(frozenset({ways.STATE, "size_bytes" if matching.wanted.sized else ways.CREATED})), COUNT_LIMIT
-    return Way(frozenset({ways.STATE, ways.CREATED, min(parts, key=lambda name: parts[name])})), COUNT_LIMIT
+    if matching.only_sized and parts.keys() <= {"family"}:
+        return Way(frozenset({ways.STATE, ways.SIZE, *parts})), INDEX_COUNT_LIMIT
+    # In the order of their arrival rows lie side by side; names alone are read from their index.
+    named = bool(matching.search.text) and not (matching.ranged or matching.wanted.content_type)
+    span = ways.SIZE if matching.wanted.sized else ways.NAME if named else ways.CREATED
+    if not parts:
+        return Way(frozenset({ways.STATE, span})), COUNT_LIMIT
+    part = min(parts, key=lambda name: parts[name])
+    return Way(frozenset({ways.STATE, part, span if span in ways.ORDERED[part] else ways.CREATED})), COUNT_LIMIT

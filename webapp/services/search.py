@@ -44,7 +44,7 @@ class Search:
         """Decide how to search among ``stored`` files."""
         self.text = filenames.fold(text)
         self._candidates: list[int] | None = None
-        if len(self.text) >= TRIGRAM and stored > RARE and connection.dialect.name == "sqlite":
+        if self.text and stored > RARE and connection.dialect.name == "sqlite":
             self._candidates = _few(connection, self.text)
 
     @property
@@ -64,11 +64,13 @@ def _few(connection: Connection, text: str) -> list[int] | None:
     """The ``seq`` of all names that may match, or None where these are many."""
     sample = _sample(connection)
     match = " AND ".join(_quoted(trigram) for trigram in _rarest(sample, text))
-    found: list[int] = list(connection.execute(_candidates.limit(RARE + 1), {"match": match}).scalars())
-    if len(found) > RARE and sum(text in name for name in sample.names) <= FEW_IN_SAMPLE:
-        # Every trigram is common, the text is not: read the names, from their own index, not the rows.
+    found: list[int] | None = None
+    if match:
+        found = list(connection.execute(_candidates.limit(RARE + 1), {"match": match}).scalars())
+    if (found is None or len(found) > RARE) and sum(text in name for name in sample.names) <= FEW_IN_SAMPLE:
+        # Every trigram is common or there is none, the text is not: read the names, from their own index, not the rows.
         found = list(connection.execute(_in_name_index(text).limit(RARE + 1)).scalars())
-    return found if len(found) <= RARE else None
+    return found if found is not None and len(found) <= RARE else None
 
 
 def _in_name_index(text: str) -> sa.Select[Any]:
