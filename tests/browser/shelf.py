@@ -94,10 +94,17 @@ class Shelf:
 
     def fill(self) -> "Shelf":
         """Nothing but the samples, half of them the admin's."""
+        if list(self.files) == list(SAMPLES) and self._is_untouched():
+            return self
         self.clear()
         for number, (name, (data, content_type)) in enumerate(SAMPLES.items()):
             self.put(name, data, content_type, by="admin" if number % 2 else "uploader")
         return self
+
+    def _is_untouched(self) -> bool:
+        found = {file["id"]: file["filename"] for file in self.people["admin"].every("files")}
+        wanted = {file["id"]: name for name, file in self.files.items()}
+        return found == wanted and not self.people["admin"].total("trash")
 
     def trash(self, *names: str) -> None:
         for name in names:

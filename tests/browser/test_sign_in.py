@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.browser.axe import assert_accessible
 from tests.browser.hands import focused
 from tests.browser.looks import on_desktop
-from tests.browser.pages import ACCOUNT, FILES, LOGIN, TRASH, button, show_navigation, sign_in
+from tests.browser.pages import ACCOUNT, FILES, LOGIN, TRASH, sign_in, sign_out
 from tests.browser.shelf import Shelf
 from tests.support.chromium import Look, Visits, Watch, screenshot
 from tests.support.server import USER_PASSWORD
@@ -50,30 +50,28 @@ def test_a_wrong_password_is_told_and_asked_for_again(visit: Visits, watch: Watc
     sign_in(page, f"nobody-{look.name}", "wrong")
     expect(page.get_by_role("alert")).to_contain_text("do not match")
     expect(page.get_by_label("User name")).to_have_value(f"nobody-{look.name}")
-    expect(page.get_by_label("Password")).to_have_value("")
-    expect(page.get_by_label("Password")).to_be_focused()
+    expect(page.get_by_label("Password", exact=True)).to_have_value("")
+    expect(page.get_by_label("Password", exact=True)).to_be_focused()
     assert_accessible(page)
     screenshot(page, f"sign-in-wrong-{look.name}")
 
 
 def test_signing_out_ends_the_session(visit: Visits, look: Look) -> None:
-    page = visit("uploader")
+    page = visit("uploader", fresh=True)
     page.goto(FILES)
-    show_navigation(page, look)
-    button(page, "Sign out").click()
+    sign_out(page, look)
     expect(page).to_have_url(re.compile(f"{LOGIN}$"))
     page.goto(ACCOUNT)
     expect(page).to_have_url(re.compile(LOGIN))
 
 
 def test_going_back_after_signing_out_shows_nothing(visit: Visits, look: Look, shelf: Shelf) -> None:
-    page = visit("uploader")
+    page = visit("uploader", fresh=True)
     page.goto(FILES)
-    show_navigation(page, look)
-    button(page, "Sign out").click()
+    sign_out(page, look)
     expect(page).to_have_url(re.compile(f"{LOGIN}$"))
     page.go_back()
-    expect(page.get_by_label("Password")).to_be_visible()
+    expect(page.get_by_label("Password", exact=True)).to_be_visible()
     expect(page.get_by_text("minutes.txt")).to_have_count(0)
 
 

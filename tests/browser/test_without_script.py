@@ -6,7 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.browser.looks import in_both_widths
-from tests.browser.pages import FILES, LOGIN, TRASH, button, expect_names, row, show_navigation, sign_in
+from tests.browser.pages import FILES, LOGIN, TRASH, button, expect_names, row, sign_in, sign_out
 from tests.browser.shelf import SAMPLES, Shelf
 from tests.support.chromium import Look, Visits, screenshot
 from tests.support.server import USER_PASSWORD
@@ -25,8 +25,7 @@ def test_signing_in_and_out(visit: Visits, look: Look) -> None:
     page.goto(FILES)
     sign_in(page, "uploader", USER_PASSWORD)
     expect(page.get_by_role("heading", level=1)).to_contain_text("Files")
-    show_navigation(page, look)
-    button(page, "Sign out").click()
+    sign_out(page, look)
     expect(page).to_have_url(re.compile(f"{LOGIN}$"))
 
 
@@ -36,9 +35,9 @@ def test_files_go_in(plain_page: Page, shelf: Shelf, tmp_path: Path, look: Look)
     for name in ("one.txt", "two.txt"):
         (tmp_path / name).write_text(name)
     page.goto(FILES)
-    page.locator("input[type=file]").first.set_input_files([tmp_path / "one.txt", tmp_path / "two.txt"])
+    page.locator("form.upload input[type=file]").set_input_files([tmp_path / "one.txt", tmp_path / "two.txt"])
     button(page, "Upload").click()
-    expect(page.get_by_text("2 files")).to_be_visible()
+    expect(page.get_by_role("status").filter(has_text="2 files stored.")).to_be_visible()
     assert shelf.names() == {"one.txt", "two.txt"}
     screenshot(page, f"plain-files-{look.name}")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import requests
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, WebError, sync_playwright
 
 from tests.support.missing import missing
@@ -34,6 +35,25 @@ TELL_VIOLATIONS = """
     document.addEventListener("securitypolicyviolation", (event) =>
         console.error(`Policy violated: ${event.effectiveDirective} by ${event.blockedURI} at ${event.sourceFile}`))
 """
+
+
+# Where the focus was before htmx asked for something, and whether it is still anywhere a moment after the answer.
+TELL_LOST_FOCUS = """
+    let held = false;
+    let timer = 0;
+    const active = () => document.activeElement ?? document.body;
+    document.addEventListener("htmx:beforeRequest", () => { held ||= active() !== document.body; });
+    document.addEventListener("htmx:afterSettle", (event) => {
+        clearTimeout(timer);
+        timer = setTimeout(() => {
+            if (held && active() === document.body && document.hasFocus()) console.error(
+                `Focus was lost: ${event.detail.requestConfig?.verb} ${event.detail.pathInfo?.requestPath}`);
+            held = false;
+        }, 250);
+    });
+"""
+# What htmx says of a request that a newer one took the place of: nothing is wrong with that.
+REPLACED = re.compile(r"htmx:(afterRequest|sendAbort),")
 
 
 @dataclass(frozen=True)
@@ -64,7 +84,7 @@ LOOKS = [Look(theme, width) for width in (1440, 390) for theme in ("light", "dar
 
 class Watch:
     """Everything that goes wrong in the browsers of a test: errors on the console, exceptions of scripts,
-    violations of the policy, requests that go elsewhere.
+    violations of the policy, requests that go elsewhere, focus that is nowhere after a swap.
     """
 
     def __init__(self) -> None:
@@ -79,7 +99,7 @@ class Watch:
     def follow(self, context: BrowserContext, url: str) -> None:
         """Look at all pages of this context, which belong to the server at this address."""
         self._ours.add(urlsplit(url).netloc)
-        context.add_init_script(TELL_VIOLATIONS)
+        context.add_init_script(f"(() => {{ {TELL_VIOLATIONS} {TELL_LOST_FOCUS} }})()")
         context.on("console", self._console)
         context.on("weberror", self._exception)
         context.on("request", self._request)
@@ -91,7 +111,7 @@ class Watch:
         return [*unexpected, *(f"expected, but it did not come: {pattern}" for pattern in absent)]
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "assert"}:
+        if message.type in {"error", "assert"} and not REPLACED.search(message.text):
             where = message.location
             self.troubles.append(f"console: {message.text} ({where.get('url')}:{where.get('lineNumber')})")
 
@@ -118,11 +138,13 @@ class Visits:
         script: bool = True,
         look: Look | None = None,
         server: Server | None = None,
+        fresh: bool = False,
         **options: Any,
     ) -> Page:
-        """An empty window of somebody who has just signed in, or of nobody. Addresses are paths of the server.
+        """An empty window of somebody who is signed in, or of nobody. Addresses are paths of the server.
 
-        Without ``script`` pages run none. Further options are those of Playwright's ``new_context``.
+        Windows of one person share a session, unless it has to be ``fresh``. Without ``script`` pages run none.
+        Further options are those of Playwright's ``new_context``.
         """
         server, look = server or self.server, look or self.look
         settings = {"base_url": server.url, "java_script_enabled": script, "locale": "en-GB", "timezone_id": "UTC"}
@@ -130,7 +152,7 @@ class Visits:
         self.contexts.append(context)
         context.set_default_timeout(PATIENCE)
         self.watch.follow(context, server.url)
-        cookies = {"fs_theme": look.theme} | (session_of(server, person) if person else {})
+        cookies = {"fs_theme": look.theme} | (session_of(server, person, fresh=fresh) if person else {})
         context.add_cookies([{"name": name, "value": value, "url": server.url} for name, value in cookies.items()])
         return context.new_page()
 
@@ -142,12 +164,20 @@ class Visits:
             context.close()
 
 
-def session_of(server: Server, person: str) -> dict[str, str]:
-    """The cookies of a new session; the sign-in page itself has tests of its own."""
+_sessions: dict[tuple[str, str], dict[str, str]] = {}
+
+
+def session_of(server: Server, person: str, *, fresh: bool = False) -> dict[str, str]:
+    """The cookies of a session; the sign-in page itself has tests of its own."""
+    kept = _sessions.get((server.url, person))
+    if kept and not fresh and requests.get(f"{server.url}/api/me", cookies=kept, timeout=PATIENCE).ok:
+        return kept
     browser = server.browser()
     browser.try_sign_in(person, ADMIN_PASSWORD if person == "admin" else USER_PASSWORD)
     cookies = browser.cookies()
     browser.close()
+    if not fresh:
+        _sessions[server.url, person] = cookies
     return cookies
 
 
