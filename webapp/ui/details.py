@@ -35,7 +35,8 @@ def _preview(file: StoredFileOut) -> dict[str, Any]:
     if kind == "text":
         with suppress(StorageError):
             text, truncated = services().previews.text_head(caller(), file.id)
-    return {"preview": kind, "text": text, "truncated": truncated}
+    dimensions = services().thumbnails.original_size(file.id) if kind == "image" else None
+    return {"preview": kind, "text": text, "truncated": truncated, "dimensions": dimensions}
 
 
 def _history(file: StoredFileOut) -> list[history.Told]:

@@ -2,10 +2,13 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from flask import url_for
 
-from webapp.http.context import caller
+from webapp.contracts.files import StoredFileOut
+from webapp.http.context import caller, services
+from webapp.services import thumbnails
 from webapp.ui import details, states
 from webapp.ui.addresses import query_of
 from webapp.ui.lists import Shown
@@ -22,9 +25,22 @@ def template(state: ListState) -> str:
 
 def values(shown: Shown) -> dict[str, Any]:
     """What the page of a list shows."""
+    return of_list(shown) if shown.state.trash else {**of_list(shown), **panel(shown.state, shown)}
+
+
+def of_list(shown: Shown) -> dict[str, Any]:
+    """The same without the details of a file: a list that comes anew does not wait for a preview."""
     settings = caller().settings
-    common = {**vars(shown), "settings": settings, "days": settings.trash_retention_days}
-    return common if shown.state.trash else {**common, **panel(shown.state, shown)}
+    found = {**vars(shown), "settings": settings, "days": settings.trash_retention_days}
+    if shown.state.trash:
+        return found
+    return {**found, "root": url_for("ui_files.browse"), "pictured": _pictured(shown.found.items)}
+
+
+def _pictured(files: list[StoredFileOut]) -> set[UUID]:
+    """Those that have a thumbnail, as far as is known: the others show their icon at once."""
+    images = [file.id for file in files if thumbnails.is_possible(file.content_type, file.size_bytes)]
+    return set(images) - services().thumbnails.without(images) if images else set()
 
 
 def panel(state: ListState, shown: Shown | None = None) -> dict[str, Any]:

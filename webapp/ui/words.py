@@ -13,7 +13,7 @@ from markupsafe import Markup
 from webapp.http import context
 from webapp.http.assets import asset
 from webapp.http.i18n import t
-from webapp.services import thumbnails, usage
+from webapp.services import usage
 from webapp.services.access import Caller, Permission
 from webapp.ui import filters, flashes, menu, selections, states
 from webapp.ui.kinds import kind
@@ -68,7 +68,6 @@ def register(app: Flask) -> None:
         whole_trash=whole_trash,
         shortcuts=shortcuts,
         oob=oob,
-        pictured=lambda file: thumbnails.is_possible(file.content_type, file.size_bytes),
         flashes=flashes.told,
         request_id=context.request_id,
         script_modules=_MODULES,
