@@ -82,7 +82,7 @@ def test_a_token_lasts_as_long_as_was_chosen(house: House, uploader: Visitor, ex
     [
         ({"name": " "}, "This is needed.", "name"),
         ({"name": "x" * 101}, "too long", "name"),
-        ({"scopes": []}, "This is needed.", "scopes"),
+        ({"scopes": []}, "Choose at least one.", "scopes"),
         ({"scopes": ["admin.users"]}, "cannot do more than you", "scopes"),
         ({"expires": "date", "until": "2001-01-01"}, "in the past", "until"),
         ({"expires": "date", "until": "9999-12-31"}, "This is needed.", "until"),

@@ -169,6 +169,8 @@ def _expiries() -> list[tuple[str, str]]:
 def _beside_fields(error: ValidationError, form: TokenForm) -> dict[str, str]:
     """Sentences by the field they belong to."""
     found = {each["field"]: each["message"] for each in errors.sentences(error)}
+    if "scopes" in found and not form.scopes:
+        found["scopes"] = t("tokens.no_scope")
     if "expires_at" in found:
         found["until" if form.expires == ON_DAY else "expires"] = found.pop("expires_at")
     return found

@@ -10,6 +10,9 @@ document.addEventListener("toggle", (event) => {
   const menu = event.target;
   if (!menu.classList?.contains("menu")) return;
   opener?.setAttribute("aria-expanded", String(event.newState === "open"));
+  // The button may have come anew meanwhile: then the platform knows none to give the focus back to.
+  const lost = document.activeElement === document.body || menu.contains(document.activeElement);
+  if (event.newState === "closed" && lost) $(`[popovertarget="${menu.id}"]`)?.focus({ preventScroll: true });
   if (event.newState !== "open" || !opener) return;
   place(menu, opener.getBoundingClientRect());
   $("[role=menuitem], input, button", menu)?.focus({ preventScroll: true });
