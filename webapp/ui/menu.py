@@ -132,11 +132,6 @@ def groups() -> list[Group]:
     return [] if caller is None else of(current_app).groups(caller.role)
 
 
-def items() -> list[Item]:
-    """The same in one list."""
-    return [item for group in groups() for item in group.items]
-
-
 def _is_label(text: str) -> bool:
     return bool(text.strip()) and len(text) <= LONGEST_LABEL and text.isprintable()
 
