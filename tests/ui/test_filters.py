@@ -69,6 +69,19 @@ def test_a_moment_is_utc_wherever_it_was_noted() -> None:
 
 
 @pytest.mark.parametrize(
+    ("since", "until", "text"),
+    [
+        ("2026-11-01", "2026-11-14", "1 Nov 2026 to 14 Nov 2026"),
+        ("2026-11-01", "", "1 Nov 2026 to …"),
+        ("", "0001-01-01", "… to 1 Jan 1"),
+        ("9999-12-31", "", "31 Dec 9999 to …"),
+    ],
+)
+def test_days_from_an_address(since: str, until: str, text: str) -> None:
+    assert filters.days(since, until) == text
+
+
+@pytest.mark.parametrize(
     ("before", "left", "text"),
     [
         (timedelta(0), 30, "in 30 days"), (timedelta(hours=1), 30, "in 30 days"), (timedelta(days=28), 2, "in 2 days"),

@@ -13,6 +13,7 @@ from webapp.http.i18n import has, t
 from webapp.services import facets
 from webapp.services.activity import NOBODY, Wanted
 from webapp.services.facets import PRESETS
+from webapp.ui import filters
 
 KINDS = tuple(event_type.__name__ for event_type in EVENT_TYPES)
 MOST_QUERY = 255
@@ -180,7 +181,7 @@ def _dates(state: FeedState) -> str:
     if state.date:
         return t(f"filters.dates.{state.date}")
     if state.since or state.until:
-        return t("filters.days", since=state.since or "…", until=state.until or "…")
+        return filters.days(state.since, state.until)
     return ""
 
 

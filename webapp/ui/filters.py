@@ -1,7 +1,7 @@
 """Numbers, times and names as people read them."""
 
 import unicodedata
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 
 from flask import has_request_context, request
 
@@ -76,6 +76,15 @@ def day(moment: datetime) -> str:
     """14 Nov 2026, in UTC."""
     moment = moment.astimezone(UTC)
     return t("time.date", day=moment.day, month=t(f"time.months.{moment.month}"), year=moment.year)
+
+
+def days(since: str, until: str) -> str:
+    """1 Nov 2026 to 14 Nov 2026, from days as an address names them; one of them may be open."""
+    return t("filters.days", since=_named(since), until=_named(until))
+
+
+def _named(iso_day: str) -> str:
+    return day(datetime.combine(datetime.fromisoformat(iso_day), time(), UTC)) if iso_day else "…"
 
 
 def utc(moment: datetime) -> str:

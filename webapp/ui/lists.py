@@ -200,7 +200,7 @@ def _choice(count: Count, label: str) -> Choice:
 def _chosen(state: ListState, facets: Choices) -> Chosen:
     date = t(f"filters.dates.{state.date}") if state.date else ""
     if state.since or state.until:
-        date = t("filters.days", since=state.since or "…", until=state.until or "…")
+        date = filters.days(state.since, state.until)
     return Chosen(
         type=_listed(facets.families, state.type),
         by=_listed(facets.uploaders, state.by),

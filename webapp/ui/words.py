@@ -136,7 +136,7 @@ def shortcuts() -> list[tuple[str, list[tuple[str, tuple[str, ...]]]]]:
         return t(f"keys.groups.{name}"), [(t(f"keys.{key}"), keys) for key, keys in rows]
 
     return [
-        group("everywhere", ("palette", ("Ctrl", "K")), ("help", ("?",)), ("go_files", ("G", "F")),
+        group("everywhere", ("palette", (t("keys.ctrl"), "K")), ("help", ("?",)), ("go_files", ("G", "F")),
               ("go_trash", ("G", "T")), ("go_activity", ("G", "A")), ("close", ("Esc",))),
         group("lists", ("search", ("/",)), ("upload", ("U",)), ("down", ("J",)), ("up", ("K",)),
               ("pages", ("[", "]"))),
