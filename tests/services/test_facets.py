@@ -154,6 +154,10 @@ def test_long_spans_are_counted_by_what_precedes_them(shelf: House, monkeypatch:
     monkeypatch.setattr(facets, "DATED", 31)
     found = {each.value: (each.count, each.exact) for each in of(shelf).dates}
     assert found == {"today": (16, True), "7d": (32, True), "30d": (63, False), "year": (63, False)}
+    oldest = shelf.services.listing.list(shelf.admin, Listing(sort="created_at", per_page=16)).items
+    shelf.services.files.trash_many(shelf.admin, [each.id for each in oldest])
+    found = {each.value: (each.count, each.exact) for each in of(shelf).dates}
+    assert found == {"today": (16, True), "7d": (32, True), "30d": (63, False), "year": (96, True)}
 
 
 def test_at_most_so_many_accounts_are_offered(shelf: House, monkeypatch: pytest.MonkeyPatch) -> None:
