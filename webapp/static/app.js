@@ -1,10 +1,21 @@
 /* What the platform does not give for free. No framework, no build step, no eval: each module listens on the
    document, so that parts swapped in by htmx need not be wired up. */
-import "./js/uploads.js";
 import "./js/requests.js";
+import "./js/address.js";
 import "./js/selection.js";
 import "./js/panel.js";
 import "./js/overlays.js";
 import "./js/palette.js";
 import "./js/keyboard.js";
 import "./js/small.js";
+import { t, toast } from "./js/core.js";
+import { listen } from "./js/upload-sources.js";
+
+/* Most visits upload nothing: the queue and the dock come with the first file. */
+listen(async (files) => {
+  try {
+    (await import("./js/uploads.js")).start(files);
+  } catch {
+    toast({ kind: "bad", text: t("js.offline") });
+  }
+});

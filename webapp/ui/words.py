@@ -1,5 +1,6 @@
 """What templates can say: sentences, filters, macros, and who is looking."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,22 @@ HTMX = {
         {"code": "[45]..", "swap": False, "error": True},
     ],
 }
-_MODULES = sorted(path.name for path in (Path(__file__).parent.parent / "static" / "js").glob("*.js"))
+_SCRIPTS = Path(__file__).parent.parent / "static"
+_IMPORTED = re.compile(r"^import\b[^;\"(]*\"\./(?:js/)?([a-z-]+\.js)\"", re.MULTILINE)
+
+
+def _modules(script: Path) -> set[str]:
+    """The modules that a script needs at once: a browser that is told of them need not find them one by one."""
+    found: set[str] = set()
+    waiting = [script]
+    while waiting:
+        names = set(_IMPORTED.findall(waiting.pop().read_text(encoding="utf-8"))) - found
+        found |= names
+        waiting += [_SCRIPTS / "js" / name for name in names]
+    return found
+
+
+_MODULES = sorted(_modules(_SCRIPTS / "app.js"))
 
 
 def register(app: Flask) -> None:

@@ -5,7 +5,7 @@ import { openPalette } from "./palette.js";
 import { close, follow, isOpen } from "./panel.js";
 import { focusRow } from "./requests.js";
 import { clear, rows, toggle } from "./selection.js";
-import { pick } from "./uploads.js";
+import { pick } from "./upload-sources.js";
 
 const KEYS = "fs_keys";
 const stored = () => { try { return localStorage.getItem(KEYS); } catch { return null; } };

@@ -2,7 +2,7 @@
 import { $, $$ } from "./core.js";
 import { open } from "./overlays.js";
 import { setTheme } from "./small.js";
-import { pick } from "./uploads.js";
+import { pick } from "./upload-sources.js";
 
 const options = () => $$("#palette-list [role=option]:not([aria-disabled])");
 const input = () => $("#palette-q");

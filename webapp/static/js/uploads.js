@@ -4,9 +4,6 @@ import { $, dismiss, say, t, toast } from "./core.js";
 import { draw, fold } from "./upload-dock.js";
 import { active, add, batch, clear, hold, jobs, release, remove, retry, state, tell } from "./upload-queue.js";
 import { renewed } from "./upload-reasons.js";
-import { listen, pick } from "./upload-sources.js";
-
-export { pick };
 
 const STAY = 6000;
 const SOON = 400;
@@ -185,5 +182,4 @@ function stopped() {
 
 addEventListener("beforeunload", (event) => { if (active().length) event.preventDefault(); });
 
-listen(start);
 draw();
