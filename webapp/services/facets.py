@@ -2,8 +2,8 @@
 
 Each choice counts what all other filters leave, so that several can be ticked.
 The counters know the numbers of families, accounts and backends. With a search
-or a span they do not: then the newest files are looked at, a fixed number of
-them, and what was found there is the least there is.
+or a span they do not: then a fixed number of files is looked at, the newest
+where that is cheap, and what was found there is the least there is.
 """
 
 from collections import Counter
@@ -162,7 +162,8 @@ class _Counting:
 
     def _matching(self, wanted: Listing) -> Matching:
         if wanted not in self._matchings:
-            self._matchings[wanted] = Matching(self._connection, self._caller, wanted)
+            like = next(iter(self._matchings.values()), None)
+            self._matchings[wanted] = Matching(self._connection, self._caller, wanted, like=like)
         return self._matchings[wanted]
 
     def _sample(self, wanted: Listing) -> _Sample:

@@ -67,15 +67,26 @@ class Matching:
     """The files that a caller sees and wants."""
 
     def __init__(
-        self, connection: Connection, caller: Caller, wanted: Listing, *, upto: datetime | None = None
+        self,
+        connection: Connection,
+        caller: Caller,
+        wanted: Listing,
+        *,
+        upto: datetime | None = None,
+        like: "Matching | None" = None,
     ) -> None:
-        """Ask the counters. ``upto``: nothing that was uploaded (in the trash: deleted) after this moment."""
+        """Ask the counters.
+
+        ``upto``: nothing that was uploaded (in the trash: deleted) after this moment.
+        ``like``: a list with the same search, whose candidates are known already.
+        """
         self.connection = connection
         self.dialect = connection.dialect.name
         self.wanted = wanted
         self.scope = scope_of(connection, caller, wanted)
         self.sizes = tallies.sizes(connection, self.scope)
-        self.search = Search(connection, wanted.q, self.sizes.matching)
+        known = like is not None and like.search.is_rare and like.wanted.q == wanted.q
+        self.search: Search = like.search if like and known else Search(connection, wanted.q, self.sizes.matching)
         self._upto = upto
 
     @property
