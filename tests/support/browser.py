@@ -35,6 +35,7 @@ class Page(HTMLParser):
         self.forms: list[Form] = []
         self.tags: list[tuple[str, dict[str, str]]] = []
         self.text = ""
+        self.scripts: list[str] = []
         self.feed(answer.text)
         self.close()
 
@@ -56,7 +57,11 @@ class Page(HTMLParser):
         self.handle_starttag(tag, attrs)
 
     def handle_data(self, data: str) -> None:
-        self.text += data
+        # What scripts read is nothing that people read.
+        if self.cdata_elem != "script":
+            self.text += data
+        else:
+            self.scripts.append(data)
 
     @staticmethod
     def _field(form: Form, values: dict[str, str]) -> None:

@@ -1,5 +1,7 @@
 """People with browsers that run no script, inside the process."""
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,9 +60,9 @@ class Visitor:
         assert action in {v.get("formaction") for tag, v in page.tags if tag == "button"}, action
         return self.send_bulk(page, action, **values)
 
-    def send_bulk(self, page: Page, action: str, **values: Any) -> TestResponse:
+    def send_bulk(self, page: Page, action: str, headers: dict[str, str] | None = None, **values: Any) -> TestResponse:
         hidden = {v["name"]: v["value"] for v in bulk_fields(page)}
-        return self.post(action, {**hidden, **values})
+        return self.post(action, {**hidden, **values}, headers={"Accept": "text/html", **(headers or {})})
 
     def sign_in(self, name: str, password: str = PASSWORD, target: str | None = None) -> TestResponse:
         address = LOGIN if target is None else f"{LOGIN}?next={target}"
@@ -90,6 +92,37 @@ class Visitor:
 
 def page_of(answer: TestResponse) -> Page:
     return Page(Sheet(answer.request.url, answer.text))  # type: ignore[arg-type]
+
+
+OUR_SCRIPT = re.compile(r"/static/[0-9a-f]{12}/(vendor/htmx/htmx\.min|app)\.js")
+OUR_ADDRESS = re.compile(r"/(?![/\\])|#|$")
+OUR_SOURCES = {
+    "script": OUR_SCRIPT,
+    "img": re.compile(r"/file-storage/files/[0-9a-f-]{36}/(thumbnail/\d+|preview)"),
+    **dict.fromkeys(("iframe", "video", "audio"), re.compile(r"/file-storage/files/[0-9a-f-]{36}/preview")),
+}
+FOREIGN = {"style", "object", "embed", "base", "frame", "link-import", "math", "marquee", "plaintext", "noscript"}
+
+
+def assert_ours(page: Page) -> None:
+    """Nothing in a page runs, loads or leads anywhere but what our templates put there."""
+    for tag, values in page.tags:
+        assert tag not in FOREIGN, (tag, values)
+        assert not [key for key in values if key.startswith("on")], (tag, values)
+        assert not values.keys() & {"style", "srcdoc", "srcset", "ping", "hx-vals", "hx-headers", "hx-ext"}, values
+        if tag in OUR_SOURCES and values.get("id") != "words":
+            assert OUR_SOURCES[tag].fullmatch(values["src"]), (tag, values)
+        for name in ("href", "src", "action", "formaction", "hx-get", "hx-post", "data-url", "data-zoom"):
+            assert OUR_ADDRESS.match(values.get(name, "")), (tag, values)
+    words = [values for tag, values in page.tags if values.get("id") == "words"]
+    assert words in ([], [{"type": "application/json", "id": "words"}])
+    assert len(page.scripts) == len(words), "a script with text in it"
+    assert all(isinstance(json.loads(text), dict) for text in page.scripts)
+
+
+def assert_no_more_tags(page: Page, plain: Page) -> None:
+    """What differs between two pages is text: neither has a tag or an attribute that the other has not."""
+    assert [(tag, sorted(values)) for tag, values in page.tags] == [(tag, sorted(v)) for tag, v in plain.tags]
 
 
 def focused(answer: TestResponse) -> list[str]:

@@ -1,17 +1,22 @@
 """Only addresses of this house are followed, and a list's address says what it shows."""
 
 from dataclasses import replace
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from werkzeug.datastructures import MultiDict
 
 from tests.support.app import House
+from webapp.services.facets import PRESETS
+from webapp.services.families import FAMILIES
 from webapp.services.listing import SORTS
-from webapp.ui import lists
+from webapp.ui import states
 from webapp.ui.addresses import own_path, query_of
-from webapp.ui.lists import PER_PAGE, Pager, read, start
+from webapp.ui.lists import Pager
+from webapp.ui.states import PER_PAGE, ListState, read, start
 
 HERE = "https://files.example/account/login"
 
@@ -43,7 +48,26 @@ def test_other_scripts_are_encoded() -> None:
 )
 def test_an_address_says_it_all(page: int, per_page: int, sort: str, q: str) -> None:
     state = replace(start(trash=False), page=page, per_page=per_page, sort=sort, q=q)
-    assert read(state.values, trash=False) == state
+    assert read(MultiDict(state.values), trash=False) == state
+
+
+@given(
+    type=st.sets(st.sampled_from(FAMILIES)),
+    by=st.sets(st.uuids().map(str), max_size=5),
+    backend=st.sets(st.text("abcz_-09ä", min_size=1, max_size=32), max_size=5),
+    date=st.sampled_from(("", *PRESETS)),
+    days=st.lists(st.dates().map(str), min_size=2, max_size=2),
+    file=st.just("") | st.uuids().map(str),
+    select=st.sampled_from(("", "page", "all")),
+    cursor=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=100),
+)
+def test_an_address_says_all_filters_too(date: str, days: list[str], **values: Any) -> None:
+    several = {name: tuple(sorted(values.pop(name))) for name in ("by", "backend")}
+    chosen = values.pop("type")
+    families = tuple(family for family in FAMILIES if family in chosen)
+    since, until = ("", "") if date else days
+    state = ListState(type=families, date=date, since=since, until=until, **several, **values)
+    assert read(MultiDict(state.values), trash=False) == state
 
 
 def test_the_plain_address_is_plain_and_survives_a_round_trip(house: House) -> None:
@@ -54,13 +78,15 @@ def test_the_plain_address_is_plain_and_survives_a_round_trip(house: House) -> N
         assert read(query_of(state.address), trash=True) == state
 
 
-@given(st.dictionaries(st.sampled_from(["page", "per_page", "sort", "q", "select"]), st.text(max_size=40)))
-def test_any_query_is_some_list(values: dict[str, str]) -> None:
+@given(st.dictionaries(st.sampled_from([*states._NAMES, "nonsense"]), st.lists(st.text(max_size=40), max_size=3)))
+def test_any_query_is_some_list(values: dict[str, list[str]]) -> None:
     for trash in (False, True):
-        state = read(values, trash=trash)
-        assert 1 <= state.page <= lists.MOST_PAGES
+        state = read(MultiDict(values), trash=trash)
+        assert 1 <= state.page <= states.MOST_PAGES
         assert state.per_page in PER_PAGE
         assert "\0" not in state.q
+        assert state.listing()
+        assert read(MultiDict(state.values), trash=trash) == state, "it has one address"
 
 
 @pytest.mark.parametrize(
@@ -71,10 +97,5 @@ def test_any_query_is_some_list(values: dict[str, str]) -> None:
     ],
 )  # fmt: skip
 def test_numbers_of_pages(page: int, pages: int, numbers: list[int | None]) -> None:
-    pager = Pager(first=1, last=1, total=1, exact=True, page=page, pages=pages, more=page < pages)
+    pager = Pager(rows=1, total=1, exact=True, page=page, pages=pages, numbered=True, at_start=page == 1, per_page=1)
     assert pager.numbers == numbers
-
-
-def test_where_the_end_is_unknown_the_next_page_is_offered() -> None:
-    pager = Pager(first=1, last=1, total=10_000, exact=False, page=200, pages=200, more=True)
-    assert pager.numbers == [1, None, 199, 200, 201]

@@ -2,12 +2,24 @@
 """The list of files."""
 
 from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
 
 from tests.support.app import House
 from tests.support.browser import Page
-from tests.ui.conftest import BROWSE, TRASH, Visitor, bulk_fields, names_in
+from tests.ui.conftest import (
+    BROWSE,
+    HTMX,
+    TRASH,
+    Sheet,
+    Visitor,
+    assert_no_more_tags,
+    assert_ours,
+    bulk_fields,
+    names_in,
+    page_of,
+)
 
 NAMES = [
     "<script>alert(1)</script>".replace("/", "|"),
@@ -33,30 +45,46 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_a_name_is_text_wherever_it_stands(house: House, admin: Visitor, name: str) -> None:
     file = house.upload(data=b"data", name=name)
-    pages = [admin.open(), admin.open(f"{BROWSE}?sort=name")]
+    here = f"{BROWSE}?sort=name&file={file.id}"
+    parts = [page_of(admin.get(here, headers={**HTMX, "HX-Target": target})) for target in ("list", "inspector")]
+    pages = [admin.open(), admin.open(here), parts[0]]
+    ask = page_of(admin.send_bulk(pages[0], "/file-storage/files/ask", id=[str(file.id)]))
     admin.press(pages[0], "/file-storage/files/delete", id=[str(file.id)])
     pages.append(admin.open(TRASH))
-    answer = admin.press(pages[-1], f"/file-storage/trash/{file.id}/ask")
-    assert answer.status_code == 200
+    purge = page_of(admin.press(pages[-1], f"/file-storage/trash/{file.id}/ask"))
+    dialog = page_of(admin.send_bulk(pages[-1], f"/file-storage/trash/{file.id}/ask", headers=HTMX))
+    for page in (*pages, *parts, ask, purge, dialog):
+        assert_ours(page)
+        assert file.filename in page.text, "without a gap between the parts of a name"
+        assert file.filename in {values.get("title") for _, values in page.tags}
     for page in pages:
         assert names_in(page) == [file.filename]
-        assert file.filename in page.text, "without a gap between the parts of a name"
-        for tag, values in page.tags:
-            assert not [key for key in values if key.startswith("on")], (tag, values)
-            assert not values.get("href", "").lower().startswith("javascript:"), (tag, values)
-            assert tag not in ("script", "style", "img")
-            assert "style" not in values
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if "<" in name or '"' in name])
+def test_a_name_adds_no_tag_and_no_attribute(house: House, admin: Visitor, name: str) -> None:
+    plain = "".join(c if c.isalnum() or c == "." else "x" for c in name)
+    seen = []
+    for each in (name, plain):
+        file = house.upload(data=b"data", name=each)
+        seen.append([admin.open(f"{BROWSE}?q={quote(each)}&file={file.id}"), admin.open(f"{BROWSE}?q={quote(each)}x")])
+    for page, other in zip(*seen, strict=True):
+        assert_no_more_tags(page, other)
 
 
 @pytest.mark.parametrize("q", [*NAMES, "\x00", "%", "_", "\\", "' OR 1=1 --", "\u202e", "🙂", "x" * 5000])
 def test_a_search_is_text_and_literal(house: House, admin: Visitor, q: str) -> None:
     house.upload(name="something else.txt")
-    answer = admin.get(BROWSE, query_string={"q": q})
-    assert answer.status_code == 200
-    assert "<script" not in answer.text
-    assert "<img" not in answer.text
-    if q != "\x00":
-        assert "something else" not in answer.text
+    for headers in ({"Accept": "text/html"}, HTMX):
+        answer = admin.get(BROWSE, query_string={"q": q}, headers=headers)
+        assert answer.status_code == 200
+        page = page_of(answer)
+        assert_ours(page)
+        assert "img" not in {tag for tag, _ in page.tags}
+        if q != "\x00":
+            assert not names_in(page)
+    for name, value in answer.headers:
+        assert value.isascii(), name
 
 
 def test_search_finds_any_part_in_any_case_and_says_when_there_is_nothing(house: House, admin: Visitor) -> None:
@@ -168,16 +196,30 @@ def test_a_garbage_query_shows_the_nearest_sensible_page(
 def test_every_row_can_be_ticked_by_a_link_and_nothing_comes_back_ticked(house: House, admin: Visitor) -> None:
     fill(house, 3)
     page = admin.open(f"{BROWSE}?select=page&sort=name")
-    boxes = [v for _, v in page.tags if v.get("type") == "checkbox"]
+    boxes = row_boxes(page)
     assert len(boxes) == 3
     assert all("checked" in v and v["form"] == "bulk" for v in boxes)
     assert {v["name"]: v["value"] for v in bulk_fields(page)}["back"] == f"{BROWSE}?sort=name"
-    assert not any("checked" in v for _, v in admin.open().tags if v.get("type") == "checkbox")
+    assert not any("checked" in v for v in row_boxes(admin.open()))
 
 
-def test_names_lead_to_the_bytes(house: House, admin: Visitor) -> None:
+def row_boxes(page: Page) -> list[dict[str, str]]:
+    return [v for _, v in page.tags if v.get("type") == "checkbox" and v.get("name") == "id"]
+
+
+def test_names_lead_to_the_details_where_one_is(house: House, admin: Visitor) -> None:
+    file = house.upload(name="report.txt")
+    page = admin.open(f"{BROWSE}?q=rep&sort=name")
+    href = next(v["href"] for _, v in page.tags if "mid" in v.get("class", "").split())
+    assert href == f"{BROWSE}?q=rep&sort=name&file={file.id}"
+    assert file.checksum_sha256 in admin.open(href).text
+
+
+def test_each_row_leads_to_its_bytes(house: House, admin: Visitor) -> None:
     file = house.upload(data=b"the bytes", name="résumé.txt", content_type="text/plain")
-    href = next(v["href"] for _, v in admin.open().tags if "mid" in v.get("class", "").split())
+    link = next(v for _, v in admin.open().tags if "data-download" in v)
+    assert link["hx-boost"] == "false"
+    href = link["href"]
     answer = admin.get(href)
     assert answer.data == b"the bytes"
     assert answer.headers["Content-Disposition"].startswith("attachment")
@@ -206,8 +248,12 @@ def test_of_others_files_there_is_no_trace_where_everyone_sees_their_own(
 def test_a_program_with_few_scopes_sees_no_buttons_it_may_not_use(house: House) -> None:
     house.upload(name="a.txt")
     token = house.token("uploader", "file_storage.download")
-    page = house.api().get(BROWSE, headers={"Authorization": f"Bearer {token}", "Accept": "text/html"}).content
-    assert b"a.txt" in page
-    assert b'type="file"' not in page
-    assert b'type="checkbox"' not in page
-    assert b"Trash" not in page
+    answer = house.api().get(BROWSE, headers={"Authorization": f"Bearer {token}", "Accept": "text/html"})
+    page = Page(Sheet(BROWSE, answer.content.decode()))
+    assert names_in(page) == ["a.txt"]
+    assert not row_boxes(page)
+    for tag, values in page.tags:
+        assert values.get("type") != "file", (tag, values)
+        assert not values.keys() & {"data-trash", "data-pick", "formaction"}, (tag, values)
+        assert not values.get("href", "").startswith(TRASH) or values["class"] == "nav-item", (tag, values)
+        assert not values.get("action", "").endswith(("/upload", "/delete", "/rename")), (tag, values)

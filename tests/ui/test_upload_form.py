@@ -5,7 +5,7 @@ import sqlalchemy as sa
 
 from tests.support.app import House
 from tests.support.raw import field_part, file_part, multipart
-from tests.ui.conftest import BROWSE, Visitor, names_in
+from tests.ui.conftest import BROWSE, Visitor, assert_ours, names_in
 from webapp.models import StoredFile
 
 
@@ -13,10 +13,10 @@ def test_several_files_are_stored_and_counted(house: House, uploader: Visitor) -
     page = uploader.upload(("a.txt", b"aaa"), ("b.txt", b"b" * 3_000_000), ("c.txt", b""))
     assert "3 files stored." in page.text
     assert sorted(names_in(page)) == ["a.txt", "b.txt", "c.txt"]
-    assert "stored." not in uploader.open().text, "told once"
+    assert "3 files stored." not in uploader.open().text, "told once"
     house.assert_consistent()
     for name, size in (("a.txt", 3), ("b.txt", 3_000_000), ("c.txt", 0)):
-        (href,) = [v["href"] for _, v in page.tags if v.get("title") == name and "href" in v]
+        (href,) = [v["href"] for _, v in page.tags if v.get("aria-label") == f"Download {name}"]
         assert len(uploader.get(href).data) == size
 
 
@@ -65,6 +65,7 @@ def test_a_refused_name_is_text(house: House, uploader: Visitor) -> None:
     page = uploader.upload(("<img src=x onerror=alert(1)>", b"xx"), ("\u202egnp.exe", b"xx"), ("a%0Ab", b"xx"))
     assert "<img src=x onerror=alert(1)>: over the limit" in page.text
     assert not [tag for tag, _ in page.tags if tag == "img"]
+    assert_ours(page)
 
 
 def test_the_list_one_came_from_is_shown_again(uploader: Visitor) -> None:
@@ -135,4 +136,7 @@ def test_the_limit_is_told_before(house: House, uploader: Visitor) -> None:
     house.configure(max_file_size_bytes=5_000_000, allowed_content_types="image/png,text/*")
     page = uploader.open()
     assert "up to 5 MB each" in page.text
-    assert next(v for _, v in page.tags if v.get("type") == "file")["accept"] == "image/png,text/*"
+    assert next(v for _, v in page.tags if v.get("name") == "file")["accept"] == "image/png,text/*"
+    told = next(v for _, v in page.tags if v.get("id") == "upload-config")
+    assert told["data-max-bytes"] == "5000000"
+    assert told["data-types"] == "image/png,text/*"
