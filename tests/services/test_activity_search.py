@@ -51,7 +51,7 @@ def test_the_embedded_database_folds_as_the_list_of_files_does(sqlite_house: Hou
         assert len(names(sqlite_house, "RÉSUMÉ")) == 1
 
 
-@pytest.mark.parametrize("text", ["%", "_", "100%", "\\", "'", '"', "<b>", "\u202e", "{", "💾"])
+@pytest.mark.parametrize("text", ["%", "_", "100%", "\\", "'", '"', 'a "b" c', "c:\\d", "<b>", "{", "💾"])
 def test_text_is_taken_literally(told: House, text: str) -> None:
     note(told, payload={"filename": "plain.txt"})
     assert names(told, text) == []
@@ -137,6 +137,15 @@ def test_a_bounded_search_with_other_filters_finds_everything_in_the_end(
     fitting = [n for n in range(60) if n % 3 == 0 and ("names" not in wanted or n % 4 != 3)]
     found = [event.occurred_at for part in _walk(told, text="needle", **wanted) for event in part.items]
     assert found == [_at(n) for n in reversed(fitting)]
+
+
+def test_the_kind_of_which_there_are_most_decides_how_far_a_search_goes(
+    told: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(activity, "EXAMINED", 4)
+    for number in range(12):
+        note(told, name="SettingsChanged" if number < 2 else "SignedIn", occurred_at=_at(number))
+    assert page(told, text="needle", names=("SettingsChanged", "SignedIn")).searched_to == _at(10)
 
 
 def _at(minute: int) -> datetime:

@@ -54,8 +54,8 @@ def test_an_expired_session_is_not_listed(inside: House) -> None:
 def test_a_list_has_an_end(inside: House) -> None:
     here = sign_in(inside)
     [row] = inside.query(sa.select(rows))
-    for number in range(MOST_LISTED + 5):
-        inside.write(sa.insert(rows).values({**row._mapping, "id": uuid4(), "secret_hash": str(number)}))
+    more = [{**row._mapping, "id": uuid4(), "secret_hash": str(number)} for number in range(MOST_LISTED + 5)]
+    inside.write(sa.insert(rows).values(more))
     assert len(inside.services.sessions.list(here)) == MOST_LISTED
 
 

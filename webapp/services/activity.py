@@ -138,35 +138,48 @@ _shown = sa.select(
 )
 
 
-def _newest(ways: list[list[_Condition]], limits: list[_Condition], most: int) -> sa.Select[Any]:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Conditions that one index is for, and the order in which it is walked."""
+
+    conditions: tuple[_Condition, ...] = ()
+    order: tuple[sa.ColumnElement[Any], ...] = (_seq.desc(),)
+
+
+_NOWHERE = _Way((sa.false(),))
+
+
+def _newest(ways: list[_Way], limits: list[_Condition], most: int) -> sa.Select[Any]:
     """The newest events that any of the ways leads to."""
     numbers = sa.union_all(*(_walk(way, limits, most) for way in ways)).subquery()
     newest = sa.select(numbers.c.seq).order_by(numbers.c.seq.desc()).limit(most)
     return _shown.where(_seq.in_(newest)).order_by(_seq.desc())
 
 
-def _walk(way: list[_Condition], limits: list[_Condition], most: int, skipped: int = 0) -> sa.Select[Any]:
+def _walk(way: _Way, limits: list[_Condition], most: int, skipped: int = 0) -> sa.Select[Any]:
     """Numbers along one index. Wrapped, because SQLite takes no LIMIT in a part of a union."""
-    walk = sa.select(_seq).where(*way, *limits).order_by(_seq.desc()).limit(most).offset(skipped or None)
+    walk = sa.select(_seq).where(*way.conditions, *limits).order_by(*way.order).limit(most).offset(skipped or None)
     return sa.select(walk.subquery().c.seq)
 
 
-def _ways(connection: Connection, wanted: Wanted, subject: UUID | None) -> list[list[_Condition]]:
-    """Conditions that an index each is for; together they cover what is wanted.
+def _ways(connection: Connection, wanted: Wanted, subject: UUID | None) -> list[_Way]:
+    """Ways that together cover what is wanted.
 
     Databases do not walk an index for "any of these" in the order of its rest, but
     read all of it, or the whole table.
     """
     names = [_events.c.name == name for name in wanted.names if name in _NAMES]
     if wanted.names and not names:
-        return [[sa.false()]]
+        return [_NOWHERE]
     actors = _actors(connection, wanted.actor)
     if subject is not None:
-        return [[_events.c.subject_id == str(subject), *_any(names or None), *_any(actors)]]
+        return [_Way((_events.c.subject_id == str(subject), *_any(names or None), *_any(actors)))]
     if actors is not None:
         every = names or [_events.c.name == name for name in _NAMES]
-        return [[actor, name] for actor, name in product(actors, every)] or [[sa.false()]]
-    return [[name] for name in names] or [[]]
+        # PostgreSQL takes IS NULL for no constant: only told so does it walk the index without sorting.
+        order = (_events.c.actor_id.desc(), _seq.desc())
+        return [_Way(each, order) for each in product(actors, every)] or [_NOWHERE]
+    return [_Way((name,)) for name in names] or [_Way()]
 
 
 def _any(conditions: list[_Condition] | None) -> list[_Condition]:
@@ -245,7 +258,7 @@ def _first_since(connection: Connection, moment: datetime) -> int:
 # --- text ------------------------------------------------------------------------
 
 
-def _stop(connection: Connection, ways: list[list[_Condition]], limits: list[_Condition]) -> Any:
+def _stop(connection: Connection, ways: list[_Way], limits: list[_Condition]) -> Any:
     """The event at which a search ends because it has read enough; None where there are fewer."""
     each = max(EXAMINED // len(ways), 1)
     ends = sa.union_all(*(_walk(way, limits, 1, skipped=each - 1) for way in ways)).subquery()
