@@ -245,7 +245,7 @@ def test_a_name_that_is_none(house: House, fritz: Visitor) -> None:
     assert "Hier fehlt eine Angabe." in assert_german(wrong, 422)
     done = send(fritz, f"{BROWSE}files/{file.id}/rename", HTMX, filename="neu.txt", back=f"{BROWSE}?file={file.id}")
     assert "Datei umbenannt." in assert_german(done)
-    assert "hat sie umbenannt, vorher" in assert_german(fritz.get(f"{BROWSE}?file={file.id}"))
+    assert "hat die Datei umbenannt, vorher" in assert_german(fritz.get(f"{BROWSE}?file={file.id}"))
 
 
 def test_the_own_account(anna: Visitor) -> None:
