@@ -17,7 +17,7 @@ _PARTS = "partials/parts.html"
 
 def list_of(shown: lists.Shown, *messages: Flash, closing: bool = False) -> Response:
     """The list and what changes with it: numbers, filters, used space."""
-    values = pages.values(shown)
+    values = pages.of_list(shown)
     response = htmx.fragment(pages.template(shown.state), ("list", "tally", "used"), values)
     more: list[tuple[str, tuple[str, ...]]] = [
         ("files/_filters.html", ("chips", "menus")),
@@ -37,7 +37,11 @@ def list_of(shown: lists.Shown, *messages: Flash, closing: bool = False) -> Resp
 
 def after(message: Flash, otherwise: str = "ui_files.browse", gone: list[UUID] | None = None) -> Response:
     """The list a form came from, with a message; the details of a file that is gone are closed."""
-    state = pages.state_of(forms.back(otherwise))
+    back = forms.back(otherwise)
+    here = _looked_at(back)
+    if not here:
+        return beside(message, back)
+    state = replace(pages.state_of(here), select="")
     closing = bool(state.file) and state.file in {str(file_id) for file_id in gone or ()}
     if closing:
         state = replace(state, file="")
@@ -45,6 +49,8 @@ def after(message: Flash, otherwise: str = "ui_files.browse", gone: list[UUID] |
         flashes.keep(message)
         return see(state.address)
     response = list_of(lists.show(state), message, closing=closing)
+    # The form may stand outside of all lists: in a message, or in a dialog.
+    response.headers.update({"HX-Retarget": "#list", "HX-Reswap": "outerHTML"})
     return htmx.replace(response, state.address) if closing else response
 
 
@@ -76,6 +82,15 @@ def renamed(file_id: UUID) -> Response:
     response = htmx.fragment(pages.FILES, ("inspector",), values)
     _append(response, htmx.fragment(_PARTS, ("toasts",), values))
     return htmx.trigger(response, **{"stowage:changed": {"id": str(file_id)}})
+
+
+def _looked_at(back: str) -> str:
+    """The list in the browser, which a form beside another page has not come from; empty where there is none."""
+    here = htmx.current_path(back) if htmx.wants_fragment() else back
+    path = here.partition("?")[0]
+    if path == back.partition("?")[0]:
+        return back
+    return here if path in (url_for("ui_files.browse"), url_for("ui_trash.browse")) else ""
 
 
 def _message(done: Work) -> Flash:

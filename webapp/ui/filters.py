@@ -13,7 +13,7 @@ WHOLE = 20
 TAIL = 9
 UNITS_COOKIE = "fs_units"
 BINARY = "binary"
-_TURNING = frozenset("\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
+_TURNING = frozenset("\u061c\u200f\u202a\u202b\u202d\u202e\u2066\u2067\u2068")
 _UNITS = ("kb", "mb", "gb", "tb", "pb", "eb")
 _BINARY_UNITS = ("kib", "mib", "gib", "tib", "pib", "eib")
 

@@ -31,7 +31,7 @@ def everything(one: UUID | None = None) -> str:
     token = request.form.get("all", "")
     if one is not None or not token:
         return ""
-    return token if not request.form.getlist("id") or len(ids()) >= selections.read(token).rows else ""
+    return token if len(ids()) >= selections.read(token).rows else ""
 
 
 def many(kind: str, one: UUID | None = None) -> Work | None:

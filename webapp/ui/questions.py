@@ -67,7 +67,7 @@ def unanswered() -> Response | None:
     """The question once more, if the number had to be typed and was not."""
     question = _question("purge", None)
     typed = "".join(c for c in request.form.get("typed", "") if c.isdigit())
-    if not question.typed or typed == str(question.count) or "work" in request.form:
+    if not question.typed or typed == str(question.count) or request.form.get("work"):
         return None
     return show(question, wrong=True)
 
@@ -78,6 +78,8 @@ def _question(what: str, file_id: UUID | None) -> Question:
     if everything := forms.everything(file_id):
         selection = selections.read(everything)
         count, exact = services().bulk.count(caller(), selection.state.listing(selection.moment), selection.moment)
+        # The question has no rows to untick.
+        everything = selections.make(selection.state, selection.moment)
         return Question(what=what, back=back, count=count, exact=exact, ids=[], files=page, everything=everything)
     ids = forms.ids(file_id)
     files = [file for file in page if file.id in ids]

@@ -127,9 +127,10 @@ def nav_counts() -> dict[str, int]:
     if who is None:
         return {}
     found = {}
-    if Permission.DOWNLOAD in who.permissions:
+    shown = {item.id for group in menu.groups() for item in group.items}
+    if "files" in shown and Permission.DOWNLOAD in who.permissions:
         found["files"] = usage.stored(who, trash=False).files
-    if Permission.DELETE in who.permissions:
+    if "trash" in shown and Permission.DELETE in who.permissions:
         found["trash"] = usage.stored(who, trash=True).files
     return found
 

@@ -12,6 +12,10 @@ on("beforeSwap", (event) => {
   if (xhr.status >= 400 && page && (boosted || requestConfig.boosted)) {
     event.detail.shouldSwap = true;
     event.detail.isError = false;
+  } else if (xhr.status >= 400 && !page) {
+    // Told as an error: what is no markup is never shown as markup.
+    event.detail.shouldSwap = false;
+    event.detail.isError = true;
   }
 });
 
