@@ -3,6 +3,8 @@
 Revision: 0003
 """
 
+from datetime import UTC, datetime
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,6 +12,8 @@ revision = "0003"
 down_revision = "0002"
 branch_labels = None
 depends_on = None
+
+BATCH = 1000
 
 
 def upgrade() -> None:
@@ -28,5 +32,22 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take back: the thumbnails stay where they are, and nothing knows of them any more."""
+    """Take back: the bytes of the thumbnails are removed like those of deleted files."""
+    files = sa.table(
+        "file_storage_stored_file", *map(sa.column, ("id", "backend")), sa.column("extra_metadata", sa.JSON)
+    )
+    thumbnails = sa.table("file_storage_thumbnail", sa.column("file_id"), sa.column("key"))
+    names = ("backend", "location", "key", "due_at")
+    pending = sa.table(
+        "pending_removal",
+        *(sa.column(name, {"location": sa.JSON(), "due_at": sa.DateTime(timezone=True)}.get(name)) for name in names),
+    )
+    made = sa.select(files.c.backend, files.c.extra_metadata, thumbnails.c.key).where(
+        thumbnails.c.file_id == files.c.id, thumbnails.c.key.is_not(None)
+    )
+    bind, now = op.get_bind(), datetime.now(UTC)
+    while rows := bind.execute(made.limit(BATCH)).all():
+        values = [(row.backend, (row.extra_metadata or {}).get("location") or {}, row.key, now) for row in rows]
+        bind.execute(sa.insert(pending), [dict(zip(names, each, strict=True)) for each in values])
+        bind.execute(sa.delete(thumbnails).where(thumbnails.c.key.in_([row.key for row in rows])))
     op.drop_table("file_storage_thumbnail")

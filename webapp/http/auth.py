@@ -7,7 +7,6 @@ pass the tests (tests/architecture).
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
@@ -174,13 +173,10 @@ def awaits_csrf_field() -> bool:
 
 def _to_sign_in() -> ResponseReturnValue:
     """A page is replaced by the sign-in page; a part of one cannot be, so htmx is told to go there."""
-    headers = request.headers
-    if "HX-Request" not in headers or "HX-Boosted" in headers or "HX-History-Restore-Request" in headers:
+    if not context.wants_fragment():
         return redirect(url_for("account.login", next=_here()), 303)
-    page = urlsplit(headers.get("HX-Current-URL", ""))
     # The sign-in page itself sees to it that this leads nowhere else.
-    here = f"{page.path}?{page.query}" if page.query else page.path
-    return "", 401, {"HX-Redirect": url_for("account.login", next=here or None)}
+    return "", 401, {"HX-Redirect": url_for("account.login", next=context.page_path() or None)}
 
 
 def _expects_field() -> bool:
@@ -191,7 +187,7 @@ def _expects_field() -> bool:
 def _here() -> str:
     if request.method not in _SAFE:
         return url_for("ui_files.browse")
-    return request.full_path if request.query_string else request.path
+    return context.here()
 
 
 def remembered() -> str | None:

@@ -74,7 +74,7 @@ def _page(**values: Any) -> str | None:
 
 def wants_page() -> bool:
     """Whether a person with a browser is waiting for this answer."""
-    return not request.path.startswith("/api/") and (_is_browser() or _is_boosted())
+    return not request.path.startswith("/api/") and (_is_browser() or context.wants_whole_page())
 
 
 def sentences(error: ValidationError) -> list[dict[str, str]]:
@@ -90,11 +90,6 @@ def sentences(error: ValidationError) -> list[dict[str, str]]:
 def _is_browser() -> bool:
     # curl says */*: it gets JSON.
     return "text/html" in request.headers.get("Accept", "") and request.accept_mimetypes.accept_html
-
-
-def _is_boosted() -> bool:
-    """Whether htmx fetches what a browser would have: it accepts anything, and shows pages."""
-    return "HX-Boosted" in request.headers or "HX-History-Restore-Request" in request.headers
 
 
 def _refused(error: StowageError) -> Response:

@@ -130,11 +130,13 @@ class FileService:
         """Give a live file another name, cleaned as at an upload. Its bytes, type and key stay.
 
         Raises:
-            ForbiddenError: the caller may not name files.
+            ForbiddenError: the caller may not name files, or not see them.
             NotFoundError: unknown, deleted or not theirs.
             ValidationError: nothing is left of the name.
         """
         caller.require(Permission.UPLOAD)
+        # The answer tells all about the file, which whoever may only put files in must not learn.
+        caller.require(Permission.DOWNLOAD)
         name = filenames.clean(filename)
         if name == filenames.NAMELESS and name not in filename:
             raise ValidationError({"filename": "required"})
@@ -192,8 +194,15 @@ class FileService:
             rows = changes.restore(tx, caller, files.c.id.in_(ids))
         return _as_asked(ids, rows)
 
-    def purge(self, caller: Caller, file_id: UUID, *, only_trashed: bool = False) -> None:
-        """Delete a file for good, live or (``only_trashed``) not: the row first, then the bytes.
+    def purge_many(self, caller: Caller, ids: Sequence[UUID]) -> list[UUID]:
+        """Delete those that are in the trash for good and return their ids: whoever restored one meanwhile wants it."""
+        caller.require(Permission.MANAGE)
+        with db.transaction() as tx:
+            rows = changes.purge(tx, caller, self._removals, files.c.id.in_(ids))
+        return _as_asked(ids, rows)
+
+    def purge(self, caller: Caller, file_id: UUID) -> None:
+        """Delete a file for good, live or not: the row first, then the bytes.
 
         Raises:
             ForbiddenError: the caller may not manage files.
@@ -205,10 +214,8 @@ class FileService:
             if row is None:
                 raise NotFoundError("no such file")
             # Its state may have changed since: what counts is the one it is deleted in.
-            gone = sa.delete(files).where(files.c.seq == row.seq)
-            if only_trashed:
-                gone = gone.where(files.c.is_deleted.is_(sa.true()))
-            was_deleted = tx.execute(gone.returning(files.c.is_deleted)).scalar()
+            gone = sa.delete(files).where(files.c.seq == row.seq).returning(files.c.is_deleted)
+            was_deleted = tx.execute(gone).scalar()
             if was_deleted is None:
                 raise NotFoundError("no such file")
             tallies.remove(tx, [row], is_deleted=was_deleted)

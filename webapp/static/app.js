@@ -13,9 +13,10 @@ import { listen } from "./js/upload-sources.js";
 
 /* Most visits upload nothing: the queue and the dock come with the first file. */
 listen(async (files) => {
-  try {
-    (await import("./js/uploads.js")).start(files);
-  } catch {
-    toast({ kind: "bad", text: t("js.offline") });
-  }
+  const uploads = await import("./js/uploads.js").catch(() => null);
+  if (uploads) uploads.start(files);
+  else toast({ kind: "bad", text: t("js.offline") });
 });
+
+/* Another tab may be waiting until somebody has signed in. */
+new BroadcastChannel("stowage").postMessage("opened");

@@ -18,7 +18,9 @@ _PARTS = "partials/parts.html"
 def list_of(shown: lists.Shown, *messages: Flash, closing: bool = False) -> Response:
     """The list and what changes with it: numbers, filters, used space."""
     values = pages.of_list(shown)
-    response = htmx.fragment(pages.template(shown.state), ("list", "tally", "used"), values)
+    response = htmx.fragment(
+        pages.template(shown.state), ("list", "tally", "used", *(("emptying",) if shown.state.trash else ())), values
+    )
     more: list[tuple[str, tuple[str, ...]]] = [
         ("files/_filters.html", ("chips", "menus")),
         (_PARTS, ("counts", "toasts")),
@@ -67,8 +69,8 @@ def worked(done: Work) -> Response:
 
 
 def beside(message: Flash, back: str) -> Response:
-    """A message, and nothing else changes."""
-    return _only_beside(htmx.fragment(_PARTS, ("toasts",), {"messages": (message,), "back": back}))
+    """A message, and nothing else changes but the numbers of the sidebar."""
+    return _only_beside(htmx.fragment(_PARTS, ("counts", "toasts"), {"messages": (message,), "back": back}))
 
 
 def renamed(file_id: UUID) -> Response:

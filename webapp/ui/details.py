@@ -1,6 +1,6 @@
 """The details of one file, beside the list."""
 
-from contextlib import suppress
+import logging
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +12,8 @@ from webapp.services.errors import NotFoundError
 from webapp.services.previews import preview_kind
 from webapp.ui import history
 from webapp.ui.states import ListState
+
+log = logging.getLogger(__name__)
 
 
 def of(state: ListState, found: StoredFileListOut | None = None) -> dict[str, Any]:
@@ -33,8 +35,11 @@ def _preview(file: StoredFileOut) -> dict[str, Any]:
         kind = "direct"
     text, truncated = None, False
     if kind == "text":
-        with suppress(StorageError):
+        try:
             text, truncated = services().previews.text_head(caller(), file.id)
+        except StorageError:
+            log.warning("the beginning of a text could not be read", extra={"key": file.key}, exc_info=True)
+            kind = "unreadable"
     dimensions = services().thumbnails.original_size(file.id) if kind == "image" else None
     return {"preview": kind, "text": text, "truncated": truncated, "dimensions": dimensions}
 

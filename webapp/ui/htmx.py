@@ -3,17 +3,16 @@
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Response, current_app, make_response, request
 
+from webapp.http import context
 from webapp.ui.addresses import own_path, see
 
 
 def wants_fragment() -> bool:
     """Whether a part of the page is asked for; boosted links and a walk through the history want all of it."""
-    headers = request.headers
-    return "HX-Request" in headers and "HX-Boosted" not in headers and "HX-History-Restore-Request" not in headers
+    return context.wants_fragment()
 
 
 def target() -> str:
@@ -23,9 +22,7 @@ def target() -> str:
 
 def current_path(otherwise: str) -> str:
     """Path and query of the page the request comes from, if it is one of ours."""
-    address = urlsplit(request.headers.get("HX-Current-URL", ""))
-    path = f"{address.path}?{address.query}" if address.query else address.path
-    return own_path(path, otherwise)
+    return own_path(context.page_path(), otherwise)
 
 
 def fragment(template: str, blocks: tuple[str, ...], values: Mapping[str, Any], status: int = 200) -> Response:

@@ -105,6 +105,8 @@ class Shown:
     chosen: Chosen
     used: int
     """Bytes of all files of this kind that the caller sees, whatever the filters."""
+    used_files: int
+    """The number of these files."""
     here: str
     """The address to come back to: nothing is ticked there."""
     selection: str
@@ -119,13 +121,15 @@ def show(state: ListState, now: datetime | None = None) -> Shown:
     facets = _choices(services().facets.of(caller(), state.listing(now), now))
     pager = _pager(state, found)
     everything = state.select == "all"
+    stored = usage.stored(caller(), trash=state.trash)
     return Shown(
         state=state,
         found=found,
         pager=pager,
         facets=facets,
         chosen=_chosen(state, facets),
-        used=usage.stored(caller(), trash=state.trash).size_bytes,
+        used=stored.size_bytes,
+        used_files=stored.files,
         here=replace(state, select="").address,
         selection=selections.make(state, now, rows=len(found.items)) if everything else "",
         fresh_sort=start(trash=state.trash).sort,

@@ -1,6 +1,7 @@
 """Asks before files go: a dialog, or a page where no scripts run. It names what goes."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from uuid import UUID
 
 from flask import Response, make_response, render_template, request, url_for
@@ -8,7 +9,7 @@ from flask import Response, make_response, render_template, request, url_for
 from webapp.contracts.files import StoredFileOut
 from webapp.http.context import caller, services
 from webapp.http.i18n import t
-from webapp.ui import answers, flashes, forms, htmx, lists, pages, selections
+from webapp.ui import answers, flashes, forms, htmx, lists, pages, selections, states
 from webapp.ui.addresses import see
 
 TYPED_FROM = 10
@@ -45,13 +46,25 @@ class Question:
 def ask(what: str, file_id: UUID | None = None) -> Response:
     """Ask about the files that are selected, or one."""
     question = _question(what, file_id)
-    if question.count:
-        return show(question)
-    message = flashes.made("warn", t("toasts.none_selected"))
-    if htmx.wants_fragment():
-        return answers.beside(message, question.back)
-    flashes.keep(message)
-    return see(question.back)
+    return show(question) if question.count else _nothing(question.back)
+
+
+def ask_all() -> Response:
+    """Ask about the whole trash, as it is now."""
+    now = datetime.now(UTC)
+    state = states.start(trash=True)
+    count, exact = services().bulk.count(caller(), state.listing(now), now)
+    files = services().listing.list(caller(), state.listing(now)).items
+    question = Question(
+        what="purge",
+        back=forms.back("ui_trash.browse"),
+        count=count,
+        exact=exact,
+        ids=[],
+        files=files,
+        everything=selections.make(state, now),
+    )
+    return show(question) if count else _nothing(question.back)
 
 
 def show(question: Question, *, wrong: bool = False) -> Response:
@@ -63,11 +76,21 @@ def show(question: Question, *, wrong: bool = False) -> Response:
     return make_response(render_template(_TEMPLATE, **values), status)
 
 
+def _nothing(back: str) -> Response:
+    message = flashes.made("warn", t("toasts.none_selected"))
+    if htmx.wants_fragment():
+        return answers.beside(message, back)
+    flashes.keep(message)
+    return see(back)
+
+
 def unanswered() -> Response | None:
     """The question once more, if the number had to be typed and was not."""
+    if request.form.get("work"):
+        return None  # it was answered when the work began
     question = _question("purge", None)
     typed = "".join(c for c in request.form.get("typed", "") if c.isdigit())
-    if not question.typed or typed == str(question.count) or request.form.get("work"):
+    if not question.typed or typed == str(question.count):
         return None
     return show(question, wrong=True)
 

@@ -96,10 +96,6 @@ class ListState:
         """Another state of the same list: at its start, with nothing ticked."""
         return replace(self, **{"page": 1, "cursor": "", "select": "", **changes})
 
-    def searching(self, q: str) -> str:
-        """Where another search is."""
-        return self.change(q=q).address
-
     def without(self, *names: str) -> str:
         """Where this is without some filters."""
         fresh = start(trash=self.trash)

@@ -7,7 +7,6 @@ from flask import Blueprint, Response, make_response, render_template, request
 from webapp.http.auth import permission
 from webapp.http.context import caller, services
 from webapp.services.access import Permission
-from webapp.services.errors import NotFoundError
 from webapp.ui import answers, flashes, forms, htmx, lists, pages, questions, states, work
 
 blueprint = Blueprint("ui_trash", __name__, url_prefix="/file-storage/trash")
@@ -29,6 +28,13 @@ def ask(file_id: UUID | None = None) -> Response:
     return questions.ask("purge", file_id)
 
 
+@blueprint.post("/ask-all")
+@permission(Permission.MANAGE)
+def ask_all() -> Response:
+    """Ask about everything that is in the trash now, whatever the page shows of it."""
+    return questions.ask_all()
+
+
 @blueprint.post("/purge")
 @permission(Permission.MANAGE)
 def purge() -> Response:
@@ -37,14 +43,5 @@ def purge() -> Response:
     if many := forms.many("purged"):
         return answers.worked(work.step(many))
     wanted = forms.ids()
-    done = [file_id for file_id in wanted if _purged(file_id)]
+    done = services().files.purge_many(caller(), wanted)
     return answers.after(flashes.made_of("purged", len(wanted), len(done)), "ui_trash.browse")
-
-
-def _purged(file_id: UUID) -> bool:
-    """Delete for good what is still in the trash: whoever restored it meanwhile wants it."""
-    try:
-        services().files.purge(caller(), file_id, only_trashed=True)
-    except NotFoundError:
-        return False
-    return True

@@ -1,7 +1,6 @@
 """What templates can say: sentences, filters, macros, and who is looking."""
 
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from webapp.http.assets import asset
 from webapp.http.i18n import t
 from webapp.services import usage
 from webapp.services.access import Caller, Permission
-from webapp.ui import filters, flashes, menu, selections, states
+from webapp.ui import filters, flashes, menu
 from webapp.ui.kinds import kind
 from webapp.ui.sentences import rich
 
@@ -81,11 +80,11 @@ def register(app: Flask) -> None:
         sprite=sprite,
         menu_groups=menu.groups,
         nav_counts=nav_counts,
-        whole_trash=whole_trash,
         shortcuts=shortcuts,
         oob=oob,
         flashes=flashes.told,
         request_id=context.request_id,
+        this_address=context.here,
         script_modules=_MODULES,
         # In single quotes: JSON itself has none.
         htmx_config=Markup(orjson.dumps(HTMX).decode()),  # noqa: S704 (a constant of ours)
@@ -133,11 +132,6 @@ def nav_counts() -> dict[str, int]:
     if "trash" in shown and Permission.DELETE in who.permissions:
         found["trash"] = usage.stored(who, trash=True).files
     return found
-
-
-def whole_trash() -> str:
-    """Stands for all files in the trash."""
-    return selections.make(states.start(trash=True), datetime.now(UTC))
 
 
 @pass_context

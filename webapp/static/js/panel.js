@@ -1,6 +1,6 @@
 /* The details beside the list: opened, closed, and one file further. */
-import { $ } from "./core.js";
-import { focusRow } from "./requests.js";
+import { $, $$ } from "./core.js";
+import { focusRow, reload } from "./requests.js";
 import { rows } from "./selection.js";
 
 const panel = () => $("#inspector");
@@ -11,6 +11,7 @@ const openRow = () => document.getElementById(`f-${panel()?.dataset.file}`);
 
 /** Close the details and go back to the row. */
 export function close() {
+  clearTimeout(later);
   if (!isOpen()) return false;
   const row = openRow();
   const address = new URL(location.href);
@@ -34,7 +35,7 @@ export function follow(row) {
   if (!href) return;
   later = setTimeout(() => {
     history.replaceState({ htmx: true }, "", href);
-    window.htmx.ajax("GET", href, { target: "#inspector", swap: "outerHTML" });
+    reload(panel(), href);
   }, 120);
 }
 
@@ -53,12 +54,24 @@ function mark() {
   for (const row of rows()) {
     const open = row.dataset.id === shown;
     row.classList.toggle("is-open", open);
-    $("a.mid", row)?.toggleAttribute("aria-current", open);
+    if (open) $("a.mid", row)?.setAttribute("aria-current", "true");
+    else $("a.mid", row)?.removeAttribute("aria-current");
   }
+  const at = rows().indexOf(openRow());
+  for (const button of $$("#inspector button[data-step]")) button.disabled = at < 0 || !rows()[at + Number(button.dataset.step)];
 }
+
+/* An answer that comes after another file was chosen, or none, is not wanted any more. */
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.target?.id !== "inspector" || event.detail.requestConfig.verb !== "get") return;
+  const asked = new URL(event.detail.pathInfo.finalRequestPath, location.href).searchParams.get("file");
+  const now = new URL(location.href).searchParams.get("file");
+  if (event.detail.requestConfig.elt?.id === "inspector" && asked !== now) event.detail.shouldSwap = false;
+});
 
 document.addEventListener("click", (event) => {
   const control = event.target.closest("[data-close-panel], [data-step]");
+  clearTimeout(later);
   if (!control || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   event.stopPropagation();

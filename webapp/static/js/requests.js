@@ -130,7 +130,7 @@ function inPlace(target, why, request, config) {
   $("[data-again]", note).focus({ preventScroll: true });
 }
 
-/** Fetch a part of the page again. */
+/** Fetch a part of the page again. Each part has its own queue; what fails is told by failed(). */
 export function reload(target, path) {
-  return window.htmx.ajax("GET", path, { target: `#${target.id}`, swap: "outerHTML" });
+  return window.htmx.ajax("GET", path, { source: target, target: `#${target.id}`, swap: "outerHTML" }).catch(() => {});
 }

@@ -80,10 +80,16 @@ export function refresh() {
   if (!list || refreshing) return;
   refreshing = true;
   kept = new Set(rows().filter((row) => box(row)?.checked).map((row) => row.dataset.id));
-  reload(list, list.dataset.here).finally(() => { refreshing = false; });
+  const address = new URL(list.dataset.here, location.href);
+  // All that match stay selected: those that came with them, too.
+  if ($('#bulkbar input[name="all"]')) address.searchParams.set("select", "all");
+  reload(list, address.pathname + address.search).finally(() => { refreshing = false; });
 }
 
+let shown = $("#list");
 document.addEventListener("htmx:afterSettle", () => {
+  if (shown === $("#list")) return; // the details, or a menu
+  shown = $("#list");
   if (kept) for (const row of rows()) if (kept.has(row.dataset.id)) box(row).checked = true;
   kept = null;
   anchor = null;

@@ -81,7 +81,16 @@ document.addEventListener("htmx:afterRequest", (event) => {
 // --- pictures that cannot be shown leave the icon below them --------------------------------
 
 const isPicture = (element) => element.matches?.(".tile img, .preview > img");
-document.addEventListener("error", (event) => { if (isPicture(event.target)) event.target.remove(); }, true);
+const tried = new WeakMap();
+/* Many pictures at once have to wait for each other; one that cannot be made stays away. */
+document.addEventListener("error", ({ target }) => {
+  if (!isPicture(target)) return;
+  const times = tried.get(target) ?? 0;
+  tried.set(target, times + 1);
+  target.hidden = true;
+  if (times >= 2) { target.remove(); return; }
+  setTimeout(() => { target.hidden = false; target.src = target.getAttribute("src"); }, 4000 * (times + 1));
+}, true);
 function sweep() {
   for (const image of $$(".tile img, .preview > img")) if (image.complete && image.src && !image.naturalWidth && image.loading !== "lazy") image.remove();
 }

@@ -146,8 +146,8 @@ function become(job, next, note = "") {
 async function failed(job, failure) {
   ended(job);
   const verdict = failure.status === 0 ? await lost(job) : known(job, failure);
-  // While the cause was looked for, it may have been cancelled or paused.
-  if (jobs.get(job.id) !== job || !["sending", "checking"].includes(job.state)) return;
+  // While the cause was looked for, it may have been cancelled, paused, or begun anew.
+  if (jobs.get(job.id) !== job || job.handle || !["sending", "checking"].includes(job.state)) return;
   ({ again, halt, later, outage, settle })[verdict.do](job, verdict);
   pump();
 }

@@ -132,10 +132,8 @@ const isSignIn = (address) => address && new URL(address).pathname === $("[data-
 addEventListener("focus", recover);
 document.addEventListener("visibilitychange", recover);
 
-/* Each page tells the other tabs that it was opened: one of them may be waiting for a sign-in. */
-const tabs = new BroadcastChannel("stowage");
-tabs.onmessage = recover;
-tabs.postMessage("opened");
+/* Each page tells the other tabs that it was opened (app.js): this one may be waiting for a sign-in. */
+new BroadcastChannel("stowage").onmessage = recover;
 
 // --- buttons ---------------------------------------------------------------------------
 
