@@ -132,7 +132,7 @@ def test_signing_out_needs_the_form_and_ends_the_session(admin: Visitor) -> None
 
 def test_the_first_run_says_how_to_make_an_admin(visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "stowage user create" not in visitor.open(LOGIN).text
-    monkeypatch.setattr(visitor.house.services.users, "is_empty", lambda: True)
+    monkeypatch.setattr(visitor.house.services.users, "has_admin", lambda: False)
     assert "stowage user create NAME --role admin" in visitor.open(LOGIN).text
 
 

@@ -105,6 +105,11 @@ class UserService:
         with db.read() as connection:
             return connection.execute(sa.select(_users.c.id).limit(1)).first() is None
 
+    def has_admin(self) -> bool:
+        """Whether somebody can sign in who may manage the rest."""
+        with db.read() as connection:
+            return connection.execute(_admins).first() is not None
+
     def create(
         self, username: object, password: object, role: object, actor: Mapping[str, Any] | None = None
     ) -> UserOut:

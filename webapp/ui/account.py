@@ -127,7 +127,7 @@ def _empty_form(target: str | None) -> dict[str, Any]:
         "username": "",
         "wrong": None,
         "wait": 0,
-        "first_run": services().users.is_empty(),
+        "first_run": not services().users.has_admin(),
     }
 
 

@@ -12,7 +12,7 @@ from webapp.services.errors import ValidationError
 from webapp.services.facets import Count, Facets
 from webapp.services.listing import last_cursor
 from webapp.ui import filters, selections
-from webapp.ui.states import ListState, start
+from webapp.ui.states import ListState
 
 NUMBERED_BELOW = 100_000
 """Longer lists are walked: a numbered page far down would cost all rows before it."""
@@ -111,7 +111,6 @@ class Shown:
     """The address to come back to: nothing is ticked there."""
     selection: str
     """Stands for all files that match, if they are selected."""
-    fresh_sort: str
 
 
 def show(state: ListState, now: datetime | None = None) -> Shown:
@@ -132,7 +131,6 @@ def show(state: ListState, now: datetime | None = None) -> Shown:
         used_files=stored.files,
         here=replace(state, select="").address,
         selection=selections.make(state, now, rows=len(found.items)) if everything else "",
-        fresh_sort=start(trash=state.trash).sort,
     )
 
 

@@ -15,7 +15,7 @@ from webapp.http.assets import asset
 from webapp.http.i18n import t
 from webapp.services import usage
 from webapp.services.access import Caller, Permission
-from webapp.ui import filters, flashes, menu
+from webapp.ui import filters, flashes, menu, states
 from webapp.ui.kinds import kind
 from webapp.ui.sentences import rich
 
@@ -82,6 +82,7 @@ def register(app: Flask) -> None:
         nav_counts=nav_counts,
         shortcuts=shortcuts,
         oob=oob,
+        PER_PAGE=states.PER_PAGE,
         flashes=flashes.told,
         request_id=context.request_id,
         this_address=context.here,
