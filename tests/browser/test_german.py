@@ -39,11 +39,15 @@ TROUBLES = """() => {
         const holder = e.parentElement.closest("td, th, .card, .dialog, button, .nav")?.getBoundingClientRect();
         if (holder && (box.left < holder.left - 1 || box.right > holder.right + 1)) found.push(`out: ${name(e)}`);
         if (e.matches(".btn-icon") && box.width < 24) found.push(`flat: ${name(e)}`);
-        const range = document.createRange();
-        range.selectNodeContents(e);
-        const rows = [...range.getClientRects()].filter((r) => r.width > 1);
-        const lines = new Set(rows.map((r) => Math.round(r.bottom / 8)));
-        if (e.matches("kbd, .btn, .badge") && lines.size > 2) found.push(`wrapped: ${name(e)}`);
+        const texts = document.createNodeIterator(e, NodeFilter.SHOW_TEXT, (node) => node.data.trim() ? 1 : 2);
+        const ends = [];
+        for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+            const range = document.createRange();
+            range.selectNodeContents(text);
+            ends.push(...[...range.getClientRects()].filter((r) => r.width > 1).map((r) => r.bottom));
+        }
+        const isWrapped = Math.max(...ends) - Math.min(...ends) > 8;
+        if (e.matches("kbd, .btn, .badge") && isWrapped) found.push(`wrapped: ${name(e)}`);
     }
     return found;
 }"""
