@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.browser.axe import assert_accessible
 from tests.browser.looks import in_both_widths, on_desktop
@@ -82,7 +82,7 @@ def test_scripts_speak_german(german: Page, shelf: Shelf, watch: Watch) -> None:
     german.goto(FILES)
     tick(german, shelf.id("logo.svg"), shelf.id("backup.zip"))
     expect(german.locator("#bulkbar")).to_contain_text("2 ausgewählt")
-    files = [{"name": f"{n}.txt", "mimeType": "text/plain", "buffer": b"x" * 1500} for n in range(2)]
+    files: list[FilePayload] = [{"name": f"{n}.txt", "mimeType": "text/plain", "buffer": b"x"} for n in range(2)]
     german.set_input_files("#picker", files)
     expect(dock(german)).to_contain_text("2 Dateien gespeichert")
     expect(dock(german)).to_contain_text("2 von 2 fertig")
