@@ -247,6 +247,7 @@ def test_undo_works_wherever_one_has_gone_meanwhile(house: House, uploader: Visi
     if elsewhere:
         assert answer.headers["HX-Reswap"] == "none"
         assert "list" not in outer(page_of(answer))
+        assert "hx-swap-oob" in outer(page_of(answer))["count-trash"]
     else:
         assert (answer.headers["HX-Retarget"], answer.headers["HX-Reswap"]) == ("#list", "outerHTML")
         assert names_in(page_of(answer)) == ["a.txt"]

@@ -175,21 +175,35 @@ def test_no_field_gets_around_the_number(house: House, admin: Visitor) -> None:
     assert len(house.on_disk()) == 12
 
 
+def trash_another(house: House, name: str) -> None:
+    file = house.upload(name=name)
+    with house.app.app_context():
+        house.services.files.trash_many(house.admin, [file.id])
+
+
 def test_the_trash_is_emptied_whatever_the_filter(house: House, admin: Visitor) -> None:
     trashed(house, 12)
-    form = admin.open(f"{TRASH}?q=03").form(action="/file-storage/trash/ask")
-    with house.app.app_context():
-        house.services.files.trash_many(house.admin, [house.upload(name="later.txt").id])
+    form = admin.open(f"{TRASH}?q=03").form(action="/file-storage/trash/ask-all")
+    trash_another(house, "before the question.txt")
     question = page_of(admin.send(form))
-    assert "Delete 12 files for good?" in question.text
-    assert "12 files deleted for good." in told(admin, admin.send(question.form(action=PURGE), typed="12"))
-    assert names_in(admin.open(TRASH)) == ["later.txt"]
+    assert "Delete 13 files for good?" in question.text
+    trash_another(house, "after it.txt")
+    answer = admin.send(question.form(action=PURGE), typed="13")
+    assert answer.headers["Location"] == f"{TRASH}?q=03"
+    assert "13 files deleted for good." in told(admin, answer)
+    assert names_in(admin.open(TRASH)) == ["after it.txt"]
+
+
+def test_an_empty_trash_offers_and_asks_nothing(house: House, admin: Visitor) -> None:
+    assert not [v for _, v in admin.open(TRASH).tags if v.get("id") == "empty-trash"]
+    answer = admin.post("/file-storage/trash/ask-all", {"csrf_token": admin.token()})
+    assert "No file was selected." in told(admin, answer)
 
 
 def test_only_managers_delete_all_for_good(house: House, uploader: Visitor) -> None:
     trashed(house, 30)
     page = uploader.open(f"{TRASH}?select=all&per_page=25")
-    for action in ("/file-storage/trash/ask", PURGE):
+    for action in ("/file-storage/trash/ask", "/file-storage/trash/ask-all", PURGE):
         assert send_all(uploader, page, action, typed="30").status_code == 403
     assert len(house.on_disk()) == 30
 
@@ -203,6 +217,14 @@ def test_what_stands_for_all_holds_for_one_account(house: House, uploader: Visit
     for action in (DELETE, RESTORE, PURGE, "/file-storage/files/ask", "/file-storage/trash/ask"):
         assert admin.send_bulk(admin.open(), action, all=token).status_code == 422, action
     assert len(names_in(admin.open())) == 30
+
+
+def test_who_sees_more_by_now_did_not_mean_what_was_hidden(house: House, uploader: Visitor) -> None:
+    house.configure(file_visibility="own")
+    fill(house)
+    page = uploader.open(f"{BROWSE}?select=all&per_page=25")
+    house.configure(file_visibility="all")
+    assert send_all(uploader, page, DELETE).status_code == 422
 
 
 def test_what_stands_for_all_holds_for_a_day(house: House, uploader: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:

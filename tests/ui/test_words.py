@@ -27,7 +27,11 @@ PUT_TOGETHER = {
     *(f"filters.families.{family}".removesuffix(".other") for family in FAMILIES),
     *(f"filters.dates.{preset}" for preset in PRESETS),
     *(f"work.title.{kind}" for kind in ("trashed", "restored", "undone", "purged")),
-    *(f"{what}_dialog.{part}" for what in ("trash", "purge") for part in ("title", "text", "list", "keep", "do")),
+    *(
+        f"delete_dialog.{what}.{part}"
+        for what in ("trash", "purge")
+        for part in ("title", "text", "list", "keep", "do")
+    ),
 }
 
 
