@@ -1,7 +1,7 @@
 """What people do with their hands that Playwright has no verb for."""
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from playwright.sync_api import Page
@@ -62,12 +62,20 @@ def paste(page: Page, files: Mapping[str, bytes]) -> None:
     page.evaluate(PASTE, [[name, base64.b64encode(data).decode()] for name, data in files.items()])
 
 
-def slow_uploads(page: Page, bytes_per_second: int) -> None:
-    """From now on this window sends no faster, so that there is time to act in the middle of an upload."""
+def slow_uploads(page: Page, bytes_per_second: int) -> Callable[[], None]:
+    """From now on this window sends no faster, so that there is time to act in the middle of an upload.
+
+    Until what this returns is called; what is on its way by then stays slow.
+    """
     devtools = page.context.new_cdp_session(page)
-    limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second}
     devtools.send("Network.enable")
-    devtools.send("Network.emulateNetworkConditions", limits)
+
+    def limit(throughput: int) -> None:
+        limits = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": throughput}
+        devtools.send("Network.emulateNetworkConditions", limits)
+
+    limit(bytes_per_second)
+    return lambda: limit(-1)
 
 
 def focused(page: Page) -> str:

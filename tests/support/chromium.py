@@ -42,7 +42,11 @@ TELL_LOST_FOCUS = """
     let held = false;
     let timer = 0;
     const active = () => document.activeElement ?? document.body;
-    document.addEventListener("htmx:beforeRequest", () => { held ||= active() !== document.body; });
+    document.addEventListener("htmx:beforeRequest", () => {
+        clearTimeout(timer);
+        held ||= active() !== document.body;
+    });
+    document.addEventListener("htmx:beforeSwap", () => clearTimeout(timer));
     document.addEventListener("htmx:afterSettle", (event) => {
         clearTimeout(timer);
         timer = setTimeout(() => {

@@ -86,3 +86,9 @@ document.addEventListener("htmx:afterSettle", (event) => {
   const from = event.detail.requestConfig?.elt;
   if (from?.matches?.("a.mid")) $("#insp-title")?.focus({ preventScroll: true });
 });
+
+/* What is done in the list while details are open comes back to where both are: those of a file that goes are closed. */
+document.addEventListener("htmx:configRequest", (event) => {
+  const { parameters } = event.detail;
+  if (isOpen() && parameters.back) parameters.back = location.pathname + location.search;
+});

@@ -113,18 +113,18 @@ function problem(xhr) {
 
 /** Say what failed where it failed; what else is on the page stays. */
 function failed(event, { why, request }) {
-  const { target, requestConfig } = event.detail;
+  const { target, requestConfig, pathInfo } = event.detail;
   if (event.detail.xhr?.status === 401) return; // on the way to the sign-in page
   const reading = requestConfig?.verb === "get";
-  if (reading && (target?.id === "list" || target?.id === "inspector")) inPlace(target, why, request, requestConfig);
+  if (reading && (target?.id === "list" || target?.id === "inspector")) inPlace(target, why, request, pathInfo.finalRequestPath);
   else toast({ kind: "bad", text: why, sub: request ? t("js.request", { id: request }) : "" });
 }
 
-function inPlace(target, why, request, config) {
+function inPlace(target, why, request, path) {
   const note = $("#t-failed").content.firstElementChild.cloneNode(true);
   $("[data-why]", note).textContent = target.id === "list" ? `${why} ${t("js.filters_kept")}` : why;
   $("[data-request]", note).textContent = request ? t("js.request", { id: request }) : "";
-  $("[data-again]", note).addEventListener("click", () => reload(target, config.path));
+  $("[data-again]", note).addEventListener("click", () => reload(target, path));
   if (target.id === "list") $(".table-card", target).replaceChildren(note);
   else { target.hidden = false; target.replaceChildren(note); }
   $("[data-again]", note).focus({ preventScroll: true });
