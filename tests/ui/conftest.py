@@ -60,7 +60,7 @@ class Visitor:
         assert action in {v.get("formaction") for tag, v in page.tags if tag == "button"}, action
         return self.send_bulk(page, action, **values)
 
-    def send_bulk(self, page: Page, action: str, headers: dict[str, str] | None = None, **values: Any) -> TestResponse:
+    def send_bulk(self, page: Page, action: str, headers: Any = None, **values: Any) -> TestResponse:
         hidden = {v["name"]: v["value"] for v in bulk_fields(page)}
         return self.post(action, {**hidden, **values}, headers={"Accept": "text/html", **(headers or {})})
 
@@ -91,7 +91,11 @@ class Visitor:
 
 
 def page_of(answer: TestResponse) -> Page:
-    return Page(Sheet(answer.request.url, answer.text))  # type: ignore[arg-type]
+    return read(answer.request.url, answer.text)
+
+
+def read(url: str, text: str) -> Page:
+    return Page(Sheet(url, text))  # type: ignore[arg-type]
 
 
 OUR_SCRIPT = re.compile(r"/static/[0-9a-f]{12}/(vendor/htmx/htmx\.min|app)\.js")

@@ -62,7 +62,7 @@ def test_an_address_says_it_all(page: int, per_page: int, sort: str, q: str) -> 
     cursor=st.text(st.characters(codec="ascii", exclude_characters="\0"), max_size=100),
 )
 def test_an_address_says_all_filters_too(date: str, days: list[str], **values: Any) -> None:
-    several = {name: tuple(sorted(values.pop(name))) for name in ("by", "backend")}
+    several: dict[str, Any] = {name: tuple(sorted(values.pop(name))) for name in ("by", "backend")}
     chosen = values.pop("type")
     families = tuple(family for family in FAMILIES if family in chosen)
     since, until = ("", "") if date else days
@@ -85,7 +85,7 @@ def test_any_query_is_some_list(values: dict[str, list[str]]) -> None:
         assert 1 <= state.page <= states.MOST_PAGES
         assert state.per_page in PER_PAGE
         assert "\0" not in state.q
-        assert state.listing()
+        assert state.listing().per_page == state.per_page
         assert read(MultiDict(state.values), trash=trash) == state, "it has one address"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.app import House
 from tests.support.browser import Page
-from tests.ui.conftest import BROWSE, HTMX, Sheet, Visitor, assert_ours, page_of
+from tests.ui.conftest import BROWSE, HTMX, Visitor, assert_ours, page_of, read
 from webapp.ui.palette import MOST_FILES
 
 PALETTE = "/file-storage/palette"
@@ -89,10 +89,10 @@ def test_it_offers_what_one_may(house: House, uploader: Visitor) -> None:
     assert not [href for href in hrefs(typed(uploader, "")) if href.startswith("/admin")]
     token = house.token("uploader", "file_storage.delete")
     headers = {"Authorization": f"Bearer {token}", **HTMX}
-    page = Page(Sheet(PALETTE, house.api().get(PALETTE, headers=headers).content.decode()))
+    page = read(PALETTE, house.api().get(PALETTE, headers=headers).content.decode())
     assert "upload" not in {v.get("data-command") for v in options(page)}
     house.upload(name="keys.txt")
-    page = Page(Sheet(PALETTE, house.api().get(f"{PALETTE}?q=key", headers=headers).content.decode()))
+    page = read(PALETTE, house.api().get(f"{PALETTE}?q=key", headers=headers).content.decode())
     assert "keys.txt" not in page.text
 
 

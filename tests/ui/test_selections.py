@@ -17,8 +17,8 @@ from webapp.ui import selections, states
 DELETE, RESTORE, PURGE = "/file-storage/files/delete", "/file-storage/files/restore", "/file-storage/trash/purge"
 
 
-def fill(house: House, count: int = 30, kind: str = "txt", **options: str) -> list[StoredFileOut]:
-    return [house.upload(name=f"{n:02}.{kind}", **options) for n in range(count)]
+def fill(house: House, count: int = 30, kind: str = "txt") -> list[StoredFileOut]:
+    return [house.upload(name=f"{n:02}.{kind}") for n in range(count)]
 
 
 def ticked(page: Page) -> list[str]:
@@ -152,6 +152,7 @@ def test_a_wrong_number_asks_again(house: House, admin: Visitor, number: str) ->
     page = admin.open(f"{TRASH}?select=all&per_page=25&sort=name")
     question = page_of(send_all(admin, page, "/file-storage/trash/ask"))
     assert "Type 30 to confirm" in question.text
+    again = question
     for headers in ({"Accept": "text/html"}, HTMX):
         answer = admin.post(PURGE, {**question.form(action=PURGE).fields, "typed": number}, headers=headers)
         assert answer.status_code == 422
