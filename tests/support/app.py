@@ -20,6 +20,7 @@ import pytest
 import sqlalchemy as sa
 from argon2 import PasswordHasher
 from flask import Flask
+from werkzeug.datastructures import Headers
 
 from tests.support.postgres import Postgres
 from webapp import config, db
@@ -45,7 +46,7 @@ class Answer:
     """A response, read to its end."""
 
     status_code: int
-    headers: Mapping[str, str]
+    headers: Headers
     content: bytes
 
     def json(self) -> Any:

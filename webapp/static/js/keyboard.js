@@ -69,7 +69,9 @@ document.addEventListener("keydown", (event) => {
     openPalette();
     return;
   }
-  if (event.defaultPrevented || event.metaKey || event.ctrlKey || event.altKey) return;
+  // On some keyboards brackets are typed with Alt.
+  const bracket = event.key === "[" || event.key === "]";
+  if (event.defaultPrevented || event.metaKey || (!bracket && (event.ctrlKey || event.altKey))) return;
   if (event.key === "Escape") { escape(event); return; }
   if (!keysOn() || event.target.closest?.(FIELDS)) return;
   const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
