@@ -18,7 +18,7 @@ OTHER_PASSWORD = "quite another pass phrase"
 @pytest.fixture
 def stranger(visit: Visits, site: Server) -> Iterator[Page]:
     """The account page of somebody whose password is put back afterwards."""
-    page = visit("stranger")
+    page = visit("stranger", fresh=True)
     page.goto(ACCOUNT)
     yield page
     site.cli("user", "password", "stranger", stdin=USER_PASSWORD + "\n")
@@ -45,9 +45,10 @@ def test_colours_and_row_height_are_kept_in_this_browser(page: Page) -> None:
 
 @in_both_widths
 def test_a_new_password_ends_the_other_sessions_and_not_this_one(stranger: Page, visit: Visits, look: Look) -> None:
-    other = visit("stranger")
+    other = visit("stranger", fresh=True)
     other.goto(FILES)
     _change(stranger, USER_PASSWORD, OTHER_PASSWORD)
+    expect(stranger.get_by_text("Password changed.")).to_be_visible()
     stranger.reload()
     expect(stranger.get_by_role("heading", level=1)).to_have_text("Account")
     other.goto(FILES)
@@ -73,3 +74,24 @@ def _change(page: Page, current: str, new: str) -> None:
     page.get_by_label("New password", exact=True).fill(new)
     page.get_by_label("New password again").fill(new)
     button(page, "Change password").click()
+
+
+@in_both_widths
+def test_other_sessions_are_ended_one_by_one_or_all(visit: Visits, watch: Watch, look: Look) -> None:
+    page = visit("stranger", fresh=True)
+    others = [visit("stranger", fresh=True) for _ in range(3)]
+    page.goto(ACCOUNT)
+    rows = page.locator("#sessions tbody tr")
+    before = rows.count()
+    assert before > len(others)
+    expect(rows.filter(has_text="This one")).to_have_count(1)
+    rows.get_by_role("button", name="End").first.click()
+    expect(page.locator("#toasts")).to_contain_text("Session ended.")
+    expect(rows).to_have_count(before - 1)
+    expect(page.locator("#sessions-h")).to_be_focused()
+    button(page, "End all others").click()
+    expect(rows).to_have_count(1)
+    assert_accessible(page)
+    for other in others:
+        other.goto(ACCOUNT)
+        expect(other).to_have_url(re.compile(LOGIN))

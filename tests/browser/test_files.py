@@ -39,7 +39,8 @@ def test_pictures_have_thumbnails_and_others_the_icon_of_their_kind(page: Page, 
     page.wait_for_function("(image) => image.complete && image.naturalWidth > 0", arg=picture.element_handle())
     expect(row(page, shelf.id("minutes.txt")).locator(".tile img")).to_have_count(0)
     broken = row(page, shelf.id("broken.png"))
-    expect(broken.locator(".tile img")).to_have_count(0)
+    page.wait_for_load_state("networkidle")
+    assert broken.locator(".tile img").evaluate_all("(all) => all.every((image) => image.naturalWidth === 0)")
     expect(broken.locator(".tile svg")).to_be_visible()
 
 

@@ -1,6 +1,7 @@
 """Every page and whatever opens on it, in each look: axe finds nothing, nothing is too wide, and a picture is kept."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -9,7 +10,7 @@ from tests.browser.axe import assert_accessible
 from tests.browser.looks import in_both_widths, on_desktop
 from tests.browser.pages import FILES, LOGIN, TRASH, button, panel, row, scrolls_sideways, show_navigation
 from tests.browser.shelf import Shelf
-from tests.support.chromium import Look, Visits, Watch, screenshot
+from tests.support.chromium import PHONE, Look, Visits, Watch, screenshot
 from tests.support.server import Server
 
 
@@ -147,9 +148,23 @@ def test_a_part_that_does_not_come_says_so_where_it_would_be(
     check(page, "panel-failed", look)
 
 
+@pytest.fixture
+def without_admin(tmp_path: Path) -> Iterator[Server]:
+    """A store in which somebody has an account, and nobody is an admin."""
+    server = Server(tmp_path, workers=1)
+    try:
+        server.cli("db", "upgrade")
+        server.add_user("uploader")
+        yield server.start()
+    finally:
+        server.close()
+
+
 @on_desktop
-def test_the_first_run_says_how_to_begin(visit: Visits, fresh_server: Callable[..., Server], look: Look) -> None:
-    page = visit(None, server=fresh_server(workers=1, environ={"STOWAGE_ADMIN_PASSWORD": ""}))
+def test_the_first_run_says_how_to_begin(visit: Visits, without_admin: Server, look: Look) -> None:
+    page = visit(None, server=without_admin)
     page.goto(LOGIN)
     expect(page.get_by_role("heading", name="Nobody has an account yet")).to_be_visible()
     check(page, "first-run", look)
+    page.set_viewport_size({"width": 390, "height": 844})
+    check(page, "first-run", PHONE)

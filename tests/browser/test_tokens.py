@@ -7,7 +7,9 @@ from playwright.sync_api import Page, expect
 from tests.browser.axe import assert_accessible
 from tests.browser.looks import in_both_widths, on_desktop
 from tests.browser.pages import button
-from tests.support.chromium import Look, Watch, screenshot
+from tests.support.chromium import Look, Visits, Watch, screenshot
+from tests.support.client import Client
+from tests.support.server import Server
 
 TOKENS = "/account/tokens"
 
@@ -64,6 +66,25 @@ def test_a_day_is_asked_for_only_where_one_is_chosen(page: Page) -> None:
     expect(page.get_by_label("Last day, in UTC")).to_be_visible()
     page.get_by_label("Expires").select_option("never")
     expect(page.get_by_label("Last day, in UTC")).to_be_hidden()
+
+
+@on_desktop
+def test_a_secret_is_copied_and_shown_once(visit: Visits, site: Server) -> None:
+    page = visit("stranger", permissions=["clipboard-read", "clipboard-write"])
+    page.goto(f"{TOKENS}/new")
+    name = "<b>backup</b> & {x}"
+    page.get_by_label("Name", exact=True).fill(name)
+    button(page, "Create token").click()
+    expect(page.get_by_role("heading", name="is ready")).to_contain_text(name)
+    button(page, "Copy").click()
+    expect(page.locator("#say")).to_have_text("Copied")
+    secret = page.evaluate("() => navigator.clipboard.readText()")
+    with Client(site.url, secret) as program:
+        assert program.get("/api/file-storage/files").status_code == 200
+    page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_role("rowheader").filter(has_text=name)).to_be_visible()
+    page.reload()
+    assert secret not in page.content()
 
 
 @in_both_widths

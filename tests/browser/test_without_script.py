@@ -90,3 +90,44 @@ def test_colours_are_chosen(plain_page: Page) -> None:
     page.get_by_label("Colours").select_option("dark")
     button(page, "Save").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_filters_are_ticked_and_sent(plain_page: Page) -> None:
+    page = plain_page
+    page.goto(FILES)
+    button(page, "Type").click()
+    page.get_by_label("Images").check()
+    page.keyboard.press("Escape")
+    button(page, "Search").click()
+    expect_names(page, "logo.svg", "holiday at the sea.png")
+    page.get_by_role("link", name="Remove filter Type").click()
+    expect(page.locator("#rows tr")).to_have_count(len(SAMPLES))
+
+
+def test_a_page_is_ticked_and_goes(plain_page: Page, shelf: Shelf) -> None:
+    page = plain_page
+    page.set_viewport_size({"width": 1024, "height": 800})  # heads of columns are for wide windows
+    page.goto(FILES)
+    page.locator("a.check").first.click()
+    expect(page.locator("#rows .check:checked")).to_have_count(len(SAMPLES))
+    row(page, shelf.id("dump.bin")).get_by_role("checkbox").uncheck()
+    page.get_by_role("region", name="Selected files").get_by_role("button", name="Move to trash").click()
+    expect(page.get_by_text(f"{len(SAMPLES) - 1} files moved to the trash.")).to_be_visible()
+    assert shelf.names() == {"dump.bin"}
+
+
+def test_details_are_a_page_and_files_are_renamed(plain_page: Page, shelf: Shelf) -> None:
+    page = plain_page
+    page.goto(FILES)
+    page.get_by_role("link", name="minutes.txt", exact=True).click()
+    details = page.locator("#inspector")
+    expect(details.get_by_role("heading", level=2)).to_have_text("minutes.txt")
+    details.locator("summary").click()
+    details.get_by_label("New name").fill("hours.txt")
+    button(details, "Save").click()
+    expect(details.get_by_role("heading", level=2)).to_have_text("hours.txt")
+    page.get_by_role("link", name="Next file").click()
+    expect(details.get_by_role("heading", level=2)).to_have_text("contract 2026.pdf")
+    page.get_by_role("link", name="Close details").click()
+    expect(details).to_be_hidden()
+    assert "hours.txt" in shelf.names()
