@@ -146,6 +146,8 @@ def test_a_part_that_does_not_come_says_so_where_it_would_be(
     page.get_by_role("link", name="minutes.txt", exact=True).click()
     expect(panel(page).get_by_text("This did not load")).to_be_visible()
     check(page, "panel-failed", look)
+    button(panel(page), "Close details").click()
+    expect(panel(page)).to_be_hidden()
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ function inPlace(target, why, request, path) {
   $("[data-request]", note).textContent = request ? t("js.request", { id: request }) : "";
   $("[data-again]", note).addEventListener("click", () => reload(target, path));
   if (target.id === "list") $(".table-card", target).replaceChildren(note);
-  else { target.hidden = false; target.replaceChildren(note); }
+  else { target.hidden = $("[data-close-panel]", note).hidden = false; target.replaceChildren(note); }
   $("[data-again]", note).focus({ preventScroll: true });
 }
 
