@@ -166,7 +166,7 @@ def without_admin(tmp_path: Path) -> Iterator[Server]:
 def test_the_first_run_says_how_to_begin(visit: Visits, without_admin: Server, look: Look) -> None:
     page = visit(None, server=without_admin)
     page.goto(LOGIN)
-    expect(page.get_by_role("heading", name="Nobody has an account yet")).to_be_visible()
+    expect(page.get_by_role("heading", name="There is no admin yet")).to_be_visible()
     check(page, "first-run", look)
     page.set_viewport_size({"width": 390, "height": 844})
     check(page, "first-run", PHONE)

@@ -116,7 +116,7 @@ def test_the_way_in(visitor: Visitor, speaking: Callable[[Visitor], Visitor]) ->
 def test_the_way_in_before_there_is_anybody(house: House, visitor: Visitor, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(house.services.users, "has_admin", lambda: False)
     visitor.http.set_cookie("fs_lang", "de")
-    assert "Noch gibt es kein Konto" in assert_german(visitor.get(LOGIN))
+    assert "Noch gibt es keinen Admin" in assert_german(visitor.get(LOGIN))
 
 
 @pytest.mark.parametrize("query", ["", "?q=photo", "?q=hell", "?q=nichts"])

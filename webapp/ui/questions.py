@@ -26,6 +26,8 @@ class Question:
     back: str
     count: int
     exact: bool = True
+    filtered: bool = False
+    """Whether some files may be left out by filters."""
     ids: list[UUID]
     files: list[StoredFileOut]
     """Those of them that the page shows."""
@@ -103,7 +105,16 @@ def _question(what: str, file_id: UUID | None) -> Question:
         count, exact = services().bulk.count(caller(), selection.state.listing(selection.moment), selection.moment)
         # The question has no rows to untick.
         everything = selections.make(selection.state, selection.moment)
-        return Question(what=what, back=back, count=count, exact=exact, ids=[], files=page, everything=everything)
+        return Question(
+            what=what,
+            back=back,
+            count=count,
+            exact=exact,
+            filtered=selection.state.is_filtered,
+            ids=[],
+            files=page,
+            everything=everything,
+        )
     ids = forms.ids(file_id)
     files = [file for file in page if file.id in ids]
     return Question(what=what, back=back, count=len(ids), ids=ids, files=files)
