@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.shelf import Shelf
-from tests.support.chromium import LOOKS, PATIENCE, SCREENSHOTS, Look, Visits, Watch, launched, screenshot
+from tests.support.chromium import PATIENCE, SCREENSHOTS, USUAL, Look, Visits, Watch, launched, screenshot
 from tests.support.server import Server
 
 expect.set_options(timeout=PATIENCE)
@@ -53,7 +53,7 @@ def shelf(_shelf: Shelf) -> Shelf:
     return _shelf.fill()
 
 
-@pytest.fixture(params=LOOKS, ids=lambda look: look.name)
+@pytest.fixture(params=USUAL, ids=lambda look: look.name)
 def look(request: pytest.FixtureRequest) -> Look:
     """Light and dark, wide and narrow, in turn. See ``tests.browser.looks`` for tests that need one of them only."""
     found: Look = request.param

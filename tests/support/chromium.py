@@ -1,5 +1,6 @@
 """People with real browsers: Chromium on real pages of a running server, watched for everything it complains about."""
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -84,6 +85,8 @@ class Look:
 DESKTOP = Look("light", 1440)
 PHONE = Look("light", 390)
 LOOKS = [Look(theme, width) for width in (1440, 390) for theme in ("light", "dark")]
+USUAL = LOOKS if os.environ.get("STOWAGE_TEST_LOOKS") == "all" else [DESKTOP, Look("dark", 390)]
+"""Both themes and both widths in two looks; ``STOWAGE_TEST_LOOKS=all`` makes it four, and the tests twice as long."""
 
 
 class Watch:

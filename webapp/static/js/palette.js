@@ -21,6 +21,10 @@ function select(option) {
   option?.scrollIntoView({ block: "nearest" });
 }
 
+/* What the options are for, and whether Enter waits for those of what was typed since. */
+let shown = null;
+let waiting = false;
+
 document.addEventListener("keydown", (event) => {
   if (event.target.id !== "palette-q") return;
   const all = options();
@@ -30,7 +34,8 @@ document.addEventListener("keydown", (event) => {
     select(all.at((at + (event.key === "ArrowDown" ? 1 : -1)) % all.length));
   } else if (event.key === "Enter") {
     event.preventDefault();
-    all[at]?.click();
+    waiting = shown !== input().value;
+    if (!waiting) all[at]?.click();
   }
 });
 
@@ -50,5 +55,9 @@ function run(command) {
 }
 
 document.addEventListener("htmx:afterSettle", (event) => {
-  if (event.detail.target?.id === "palette-list" || event.detail.elt?.id === "palette-list") select(options()[0]);
+  if (event.detail.target?.id !== "palette-list" && event.detail.elt?.id !== "palette-list") return;
+  shown = event.detail.requestConfig?.parameters.q ?? input().value;
+  select(options()[0]);
+  if (waiting && shown === input().value) options()[0]?.click();
+  waiting = waiting && shown !== input().value;
 });

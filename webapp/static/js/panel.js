@@ -50,6 +50,8 @@ export function step(by) {
 }
 
 function mark() {
+  // The server keeps the room free for details that are on their way.
+  if (!isOpen()) $(".browse")?.classList.remove("has-inspector");
   const shown = isOpen() ? panel().dataset.file : "";
   for (const row of rows()) {
     const open = row.dataset.id === shown;
