@@ -15,7 +15,8 @@ SHIFTS = """
     new PerformanceObserver((list) => {
         for (const { value, sources } of list.getEntries())
             // To a thousandth, as the measure (CLS) is told: less is a fraction of a pixel.
-            if (Math.round(value * 1000)) shifts.push([value, ...sources.map(({ node }) => node?.id || node?.className || node?.nodeName)]);
+            if (Math.round(value * 1000))
+                shifts.push([value, ...sources.map(({ node }) => node?.id || node?.className || node?.nodeName)]);
     }).observe({ type: "layout-shift", buffered: true });
 """
 

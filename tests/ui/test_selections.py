@@ -104,11 +104,13 @@ def test_a_row_button_means_its_row(house: House, uploader: Visitor) -> None:
 
 def test_who_came_later_is_spared(house: House, uploader: Visitor) -> None:
     fill(house)
-    page = uploader.open(f"{BROWSE}?select=all&per_page=25")
+    page = uploader.open(f"{BROWSE}?select=all&per_page=25&q=t")
     house.upload(name="newcomer.txt")
     dialog = page_of(send_all(uploader, page, "/file-storage/files/ask", headers=HTMX))
     assert "Move 30 files to the trash?" in dialog.text
     assert "These are all files that match the filters." in dialog.text
+    page = uploader.open(f"{BROWSE}?select=all&per_page=25")
+    assert "match the filters" not in page_of(send_all(uploader, page, "/file-storage/files/ask", headers=HTMX)).text
     assert "30 files moved" in told(uploader, uploader.send(dialog.form(action=DELETE)))
     assert names_in(uploader.open()) == ["newcomer.txt"]
 
