@@ -3,7 +3,6 @@
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time
 from typing import Any
-from uuid import UUID
 
 from flask import url_for
 from werkzeug.datastructures import MultiDict
@@ -13,7 +12,7 @@ from webapp.http.i18n import has, t
 from webapp.services import facets
 from webapp.services.activity import NOBODY, Wanted
 from webapp.services.facets import PRESETS
-from webapp.ui import filters
+from webapp.ui import filters, states
 
 KINDS = tuple(event_type.__name__ for event_type in EVENT_TYPES)
 MOST_QUERY = 255
@@ -100,8 +99,8 @@ def read(values: "MultiDict[str, str]") -> FeedState:
         kind=tuple(name for name in KINDS if name in values.getlist("kind")),
         by=_account(values.get("by", "")),
         date=preset,
-        since="" if preset else _day(values.get("since", "")),
-        until="" if preset else _day(values.get("until", "")),
+        since="" if preset else states.day_of(values.get("since", "")),
+        until="" if preset else states.day_of(values.get("until", "")),
         before=int(before) if before.isascii() and before.isdigit() and len(before) <= 18 else None,
     )
 
@@ -190,19 +189,7 @@ def _listed(labels: list[str]) -> str:
 
 
 def _account(text: str) -> str:
-    if text == NOBODY:
-        return text
-    try:
-        return str(UUID(text)) if len(text) <= 45 else ""
-    except ValueError:
-        return ""
-
-
-def _day(text: str) -> str:
-    try:
-        return date.fromisoformat(text.strip()).isoformat() if len(text) <= 32 else ""
-    except ValueError:
-        return ""
+    return text if text == NOBODY else states.id_of(text) or ""
 
 
 def _start_of(day: str) -> datetime | None:

@@ -160,13 +160,13 @@ def read(values: "MultiDict[str, str]", *, trash: bool) -> ListState:
         by=_accounts(values.getlist("by")),
         backend=tuple(sorted({text for text in values.getlist("backend") if _is_id(text)}))[:MOST_CHOICES],
         date=preset,
-        since="" if preset else _day(values.get("since", "")),
-        until="" if preset else _day(values.get("until", "")),
+        since="" if preset else day_of(values.get("since", "")),
+        until="" if preset else day_of(values.get("until", "")),
         sort=sort if sort in (TRASH_SORTS if trash else SORTS) else fresh.sort,
         per_page=min(PER_PAGE, key=lambda choice: abs(choice - per_page)),
         page=min(max(_number(values.get("page"), 1), 1), MOST_PAGES),
         cursor=values.get("cursor", "")[:MOST_CURSOR],
-        file=_account(values.get("file", "")) or "",
+        file=id_of(values.get("file", "")) or "",
         select=select if (select := values.get("select", "")) in SELECTS else "",
     )
 
@@ -177,10 +177,11 @@ def _number(text: str | None, otherwise: int) -> int:
 
 
 def _accounts(texts: list[str]) -> tuple[str, ...]:
-    return tuple(sorted({found for text in texts if (found := _account(text))}))[:MOST_CHOICES]
+    return tuple(sorted({found for text in texts if (found := id_of(text))}))[:MOST_CHOICES]
 
 
-def _account(text: str) -> str | None:
+def id_of(text: str) -> str | None:
+    """An id in its usual form; None for what is none."""
     try:
         return str(UUID(text)) if len(text) <= 45 else None
     except ValueError:
@@ -191,7 +192,8 @@ def _is_id(text: str) -> bool:
     return 0 < len(text) <= 32 and text.isprintable()
 
 
-def _day(text: str) -> str:
+def day_of(text: str) -> str:
+    """A day as forms send it, or nothing."""
     try:
         return date.fromisoformat(text.strip()).isoformat() if len(text) <= 32 else ""
     except ValueError:
