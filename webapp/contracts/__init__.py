@@ -6,9 +6,10 @@ blinker, nothing else.
 
 from webapp.contracts.backends import (
     Bytes,
+    Checked,
+    Listed,
     LocalFiles,
     Recoverable,
-    SettingField,
     StorageBackend,
 )
 from webapp.contracts.errors import (
@@ -39,10 +40,12 @@ from webapp.contracts.events import (
 )
 from webapp.contracts.files import StoredFileListOut, StoredFileOut
 from webapp.contracts.plugins import MenuEntry, PluginHost
+from webapp.contracts.settings import SettingField, SettingsModule
 
 __all__ = [
     "EVENT_TYPES",
     "Bytes",
+    "Checked",
     "ConfigurationError",
     "Event",
     "FileDeleted",
@@ -50,6 +53,7 @@ __all__ = [
     "FileRenamed",
     "FileRestored",
     "FileUploaded",
+    "Listed",
     "LocalFiles",
     "MenuEntry",
     "NotSupportedError",
@@ -57,6 +61,7 @@ __all__ = [
     "Recoverable",
     "SettingField",
     "SettingsChanged",
+    "SettingsModule",
     "SignedIn",
     "StorageBackend",
     "StorageBackendError",

@@ -6,34 +6,12 @@ through the entry-point group ``stowage.backends`` and tested with
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
+
+from webapp.contracts.settings import SettingField
 
 Bytes = bytes | bytearray | memoryview
 """One piece of a file on its way; a piece is only valid until the next one is asked for."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class SettingField:
-    """One setting: the form, the validation, the JSON schema and the docs come from it.
-
-    ``type`` is ``"string"``, ``"integer"``, ``"boolean"`` or ``"list"`` (of strings).
-    ``location`` marks what tells *where* bytes are (root, bucket, endpoint): those
-    values are kept with every row, so files stay readable after the setting changes.
-    ``path`` marks a directory: a relative one is resolved against the data directory.
-    """
-
-    name: str
-    help: str
-    type: str = "string"
-    default: object = None
-    required: bool = False
-    secret: bool = False
-    location: bool = False
-    path: bool = False
-    minimum: int | None = None
-    maximum: int | None = None
-    choices: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -58,6 +36,12 @@ class StorageBackend(Protocol):
 
     def __init__(self, options: Mapping[str, object]) -> None:
         """Make an instance from the values of :attr:`fields`. Cheap: no connection is opened here.
+
+        ``options`` has a value for each of the fields, by name; lists come as tuples.
+        ``options["allow_private_addresses"]`` (bool) is there too: whether the operator
+        lets Stowage connect to loopback and private addresses. A backend that opens
+        connections to a setting's host passes it to
+        :func:`webapp.contracts.addresses.refusal` for the address it got, before it sends anything.
 
         Raises:
             ConfigurationError: a value is missing or cannot work.
@@ -108,6 +92,32 @@ class StorageBackend(Protocol):
 
         Raises:
             NotSupportedError: this backend has no such URLs.
+        """
+
+
+@runtime_checkable
+class Checked(Protocol):
+    """A backend that knows whether its settings can work together, before they are saved."""
+
+    @classmethod
+    def check(cls, options: Mapping[str, object]) -> Mapping[str, str]:
+        """Return what is wrong: name of the field to a sentence (or a key of the namespace ``validation``).
+
+        Asked whenever one of the fields is about to be saved, whether or not the backend
+        is in use; each value alone has been checked already, and a missing one is reported
+        elsewhere. Quick: no connection, no disk.
+        """
+
+
+@runtime_checkable
+class Listed(Protocol):
+    """A backend that can tell what it holds; its class says ``supports_listing = True``."""
+
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order, without holding all of them in memory.
+
+        Raises:
+            StorageBackendError: the backend does not answer.
         """
 
 

@@ -29,8 +29,34 @@ class StorageNotFoundError(StorageError):
     code = "not_found"
 
 
+CAUSES = (
+    "unresolved",  # the host name leads nowhere
+    "refused",  # nothing listens there
+    "unreachable",  # no way there, or the connection broke
+    "timeout",
+    "tls",  # the certificate is not trusted, or there is no TLS
+    "address",  # an address that may not be connected to
+    "credentials",  # unknown key, wrong secret, wrong clock
+    "denied",  # known, but not allowed to do this
+    "no_container",  # the bucket or directory is not there
+    "region",  # the bucket is elsewhere
+    "read_only",
+    "full",
+    "not_found",
+    "corrupted",  # other bytes came back than were put
+    "overloaded",  # the store asks to slow down
+    "protocol",  # what answers there does not speak the protocol
+    "settings",  # a setting is missing or cannot work
+)
+"""What :attr:`StorageError.data` may hold as ``cause``: why something failed, in the one word that people are shown."""
+
+
 class StorageBackendError(StorageError):
-    """The backend failed or does not answer. Raise it ``from`` the vendor's error."""
+    """The backend failed or does not answer. Raise it ``from`` the vendor's error.
+
+    ``cause``, one of :data:`CAUSES`, lets the connection test say why:
+    ``StorageBackendError("text for the log", cause="timeout")``.
+    """
 
     code = "backend_error"
 

@@ -1,0 +1,77 @@
+"""What a setting is: one list of fields gives the form, the validation, the JSON schema, the defaults and the docs.
+
+A backend declares its fields on its class (:attr:`webapp.contracts.StorageBackend.fields`);
+any other part of the program, plugins included, adds a :class:`SettingsModule`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+TYPES = ("string", "integer", "boolean", "list")
+FORMATS = ("", "url", "public_url", "media_types", "bytes", "seconds", "days")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingField:
+    """One setting."""
+
+    name: str
+    """Lower-case letters, digits and underscores, at most 64; no other field of the module is called so."""
+    help: str
+    """A sentence or two for whoever sets it."""
+    label: str = ""
+    """A word or two above the field; by default made from ``name``."""
+    type: str = "string"
+    """``"string"``, ``"integer"``, ``"boolean"`` or ``"list"`` (of strings)."""
+    format: str = ""
+    """What the value stands for:
+
+    * ``"url"``: an http or https address that Stowage connects to. The address policy
+      applies, and no secret saved for one host is ever used for another.
+    * ``"public_url"``: an http or https address for browsers.
+    * ``"media_types"``: a list of ``image/png`` or ``image/*``.
+    * ``"bytes"``, ``"seconds"``, ``"days"``: the unit of an integer.
+    """
+    default: object = None
+    required: bool = False
+    """It cannot be empty: never, where there is a default; otherwise as long as its backend is in use."""
+    secret: bool = False
+    """Sealed in the database, and never shown again."""
+    masked: bool = False
+    """Shown in part only, such as the id of a key."""
+    location: bool = False
+    """It tells *where* bytes are (root, bucket, endpoint): those values are kept with
+    every row, so files stay readable after the setting changes."""
+    path: bool = False
+    """A directory: a relative one is resolved against the data directory."""
+    minimum: int | None = None
+    maximum: int | None = None
+    choices: tuple[str, ...] = ()
+    pattern: str = ""
+    """Regular expression that a text, or each item of a list, has to match as a whole."""
+    pattern_help: str = ""
+    """The sentence for a text that does not match."""
+
+
+Check = Callable[[Mapping[str, Any]], Mapping[str, str]]
+"""Gets all values as they would be; returns what is wrong, by name of the field, as a sentence each."""
+
+
+def _nothing_wrong(_values: Mapping[str, Any]) -> Mapping[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SettingsModule:
+    """Settings that belong together: the page ``/settings/modules/<name>`` and ``/api/settings/modules/<name>``."""
+
+    name: str
+    """Lower-case letters, digits and underscores, at most 64."""
+    title: str
+    """What the page is called."""
+    fields: tuple[SettingField, ...]
+    help: str = ""
+    """A sentence below the title."""
+    check: Check = _nothing_wrong
+    """Whether the values can work together; asked before they are saved. Quick: no connection, no disk."""
