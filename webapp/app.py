@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import api, config, db, logs, metrics, plugins, services, ui
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.backends.registry import BackendRegistry
+from webapp.backends.s3 import S3Backend
 from webapp.http import access_log, assets, auth, bodies, compression, converters, errors, headers, i18n
 from webapp.services.sessions import LASTS
 
@@ -28,7 +29,8 @@ def create_app(settings: config.Config | None = None) -> Flask:
 
     registry = BackendRegistry()
     registry.register(FilesystemBackend)
-    app.extensions["stowage"] = services.build(settings, registry)
+    registry.register(S3Backend)
+    made = app.extensions["stowage"] = services.build(settings, registry)
 
     headers.register(app)
     compression.register(app)
@@ -42,7 +44,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     api.register(app)
     ui.register(app)
     metrics.register(app)
-    plugins.load(registry, ui.menu.of(app).add)
+    plugins.load(registry, made.settings, ui.menu.of(app).add)
     return app
 
 
@@ -50,6 +52,7 @@ def _configure(app: Flask, settings: config.Config) -> None:
     app.extensions["stowage_config"] = settings
     app.config.update(
         SECRET_KEY=settings.secret_key,
+        SECRET_KEY_FALLBACKS=list(settings.old_secret_keys),
         SQLALCHEMY_DATABASE_URI=settings.database_url,
         SQLALCHEMY_ENGINE_OPTIONS=db.engine_options(settings.database_url),
         SESSION_COOKIE_NAME="stowage_session",

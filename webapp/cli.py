@@ -4,6 +4,7 @@ import os
 import secrets
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -201,32 +202,91 @@ def settings() -> None:
 @click.argument("module", default="file_storage")
 @click.argument("name", required=False)
 def settings_get(module: str, name: str | None) -> None:
-    """Show the settings of MODULE, or only NAME."""
+    """Show the settings of MODULE, or only NAME. Secrets are never shown, only whether they are set."""
     with _app().app_context():
-        service = _services().settings
-        values = service.current().values
-        for f in service.fields(module):
-            if not f.secret and name in (None, f.name):
-                click.echo(f"{f.name} = {orjson.dumps(values[f.name]).decode()}")
+        view = _services().settings.view(module)
+    found = [each for each in view.fields if name in (None, each.field.name)]
+    if not found:
+        raise NotFoundError(f"no setting {name!r}")
+    for each in found:
+        text = ("(set)" if each.is_set else "(not set)") if each.field.secret else orjson.dumps(each.value).decode()
+        remark = f"  # set by {each.pinned}" if each.pinned else ""
+        remark += f"  # {t(f'settings.problems.{each.problem}')}" if each.problem else ""
+        click.echo(f"{each.field.name} = {text}{remark}")
 
 
 @settings.command("set")
 @click.argument("module")
-@click.argument("name")
-@click.argument("value")
-def settings_set(module: str, name: str, value: str) -> None:
-    """Set NAME of MODULE to VALUE; a list is separated by commas."""
+@click.argument("pairs", nargs=-1, required=True, metavar="NAME VALUE [NAME VALUE]...")
+def settings_set(module: str, pairs: tuple[str, ...]) -> None:
+    """Set NAME of MODULE to VALUE; all of them or, if one is wrong, none.
+
+    A list is separated by commas. With - as VALUE it is read from a line of standard input.
+    """
+    if len(pairs) % 2:
+        raise click.UsageError(f"{pairs[-1]} has no value")
+    wanted = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    values = {name: _line(name) if value == "-" else value for name, value in wanted.items()}
     with _app().app_context():
-        _services().settings.update(module, {name: value})
+        _services().settings.update(module, values)
 
 
 @settings.command("unset")
 @click.argument("module")
 @click.argument("name")
-def settings_unset(module: str, name: str) -> None:
-    """Set NAME of MODULE back to its default."""
+@click.option("--force", is_flag=True, help="Also where files cannot be read any more without it.")
+def settings_unset(module: str, name: str, *, force: bool) -> None:
+    """Set NAME of MODULE back to its default; a secret is removed."""
     with _app().app_context():
-        _services().settings.update(module, {name: None})
+        _services().settings.update(module, {name: None}, confirm_in_use=force)
+
+
+@settings.command("check")
+@click.option("--offline", is_flag=True, help="Do not try the backend.")
+def settings_check(*, offline: bool) -> None:
+    """Say what is wrong with the settings, and try the backend as the settings page does. Exit code 1 if anything is."""
+    with _app().app_context():
+        wrong = [*_broken_settings(), *([] if offline else _failed_steps())]
+    for line in wrong:
+        click.echo(line)
+    if wrong:
+        sys.exit(1)
+    click.echo(t("settings.check.fine"))
+
+
+@settings.command("reseal")
+def settings_reseal() -> None:
+    """Seal all secrets with the present secret key, after STOWAGE_SECRET_KEY was changed."""
+    with _app().app_context():
+        click.echo(t("settings.check.resealed", count=_services().settings.reseal()))
+
+
+def _broken_settings() -> Iterator[str]:
+    service = _services().settings
+    for module in service.modules():
+        for each in service.view(module.name).fields:
+            if each.problem:
+                yield f"{module.name}.{each.field.name}: {t(f'settings.problems.{each.problem}')}"
+    for backend in service.backends():
+        if not backend.installed:
+            yield t("settings.check.not_installed", backend=backend.id, count=backend.files)
+
+
+def _failed_steps() -> Iterator[str]:
+    try:
+        result = _services().probe.run("file_storage", {})
+    except ValidationError as exc:
+        yield from (f"{e['field']}: {e['message']}" for e in errors.sentences(exc))
+        return
+    for step in result.steps:
+        if not step.ok:
+            yield f"{t(f'settings.probe.steps.{step.name}')}: {t(f'settings.probe.causes.{step.cause}')}"
+
+
+def _line(prompt: str) -> str:
+    if sys.stdin.isatty():
+        return str(click.prompt(prompt, hide_input=True))
+    return sys.stdin.readline().rstrip("\r\n")
 
 
 @cli.group("db")

@@ -30,6 +30,10 @@ class Config:
     """Which requests are logged: ``all``, ``changes`` (unsafe methods and errors) or ``off``."""
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     """The environment it was read from: settings may be pinned there."""
+    old_secret_keys: tuple[str, ...] = field(default=(), repr=False)
+    """Former secret keys: what was signed or sealed with them is still accepted."""
+    allow_private_endpoints: bool = False
+    """Whether settings may make Stowage connect to loopback and private addresses."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -61,6 +65,8 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         log_level=env.choice("STOWAGE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         access_log=env.choice("STOWAGE_ACCESS_LOG", "changes", ("all", "changes", "off")),
         environ=env.values,
+        old_secret_keys=tuple(filter(None, map(str.strip, env.text("STOWAGE_SECRET_KEY_FALLBACKS", "").split(",")))),
+        allow_private_endpoints=env.choice("STOWAGE_ALLOW_PRIVATE_ENDPOINTS", "false", ("true", "false")) == "true",
     )
 
 

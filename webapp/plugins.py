@@ -1,14 +1,15 @@
 """Loads third-party plugins and backends; a broken one is reported and left out."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from webapp.backends.registry import BackendRegistry
 from webapp.contracts.backends import StorageBackend
 from webapp.contracts.events import Event, signal_for
 from webapp.contracts.plugins import MenuEntry
+from webapp.contracts.settings import SettingsModule
 
 log = logging.getLogger(__name__)
 
@@ -17,12 +18,25 @@ BACKENDS = "stowage.backends"
 EventT = TypeVar("EventT", bound=Event)
 
 
+class SettingsDoor(Protocol):
+    """What plugins need of the settings."""
+
+    def add(self, module: SettingsModule) -> None:
+        """Add a module."""
+
+    def values(self, module: str) -> Mapping[str, Any]:
+        """The values of a module, its secrets included."""
+
+
 class Host:
     """What plugins get; see :class:`webapp.contracts.PluginHost`."""
 
-    def __init__(self, registry: BackendRegistry, add_menu_entry: Callable[[MenuEntry], None]) -> None:
-        """Let plugins add backends to ``registry`` and links to the menu."""
+    def __init__(
+        self, registry: BackendRegistry, settings: SettingsDoor, add_menu_entry: Callable[[MenuEntry], None]
+    ) -> None:
+        """Let plugins add backends to ``registry``, modules to ``settings`` and links to the menu."""
         self._registry = registry
+        self._settings = settings
         self._add_menu_entry = add_menu_entry
 
     def subscribe(self, event_type: type[EventT], receiver: Callable[[EventT], object]) -> None:
@@ -38,14 +52,24 @@ class Host:
         """Offer a storage backend."""
         self._registry.register(backend_class)
 
+    def add_settings(self, module: SettingsModule) -> None:
+        """Add a page of settings."""
+        self._settings.add(module)
+
+    def settings(self, module: str) -> Mapping[str, Any]:
+        """The values of a module of settings as they are now."""
+        return self._settings.values(module)
+
     def add_menu_entry(self, entry: MenuEntry) -> None:
         """Offer a link in the navigation."""
         self._add_menu_entry(entry)
 
 
-def load(registry: BackendRegistry, add_menu_entry: Callable[[MenuEntry], None]) -> None:
+def load(
+    registry: BackendRegistry, settings: SettingsDoor, add_menu_entry: Callable[[MenuEntry], None]
+) -> None:
     """Register the backends and set up the plugins that are installed."""
-    host = Host(registry, add_menu_entry)
+    host = Host(registry, settings, add_menu_entry)
     for entry in entry_points(group=BACKENDS):
         _guarded(entry, registry.register)
     for entry in entry_points(group=PLUGINS):

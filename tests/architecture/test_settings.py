@@ -3,7 +3,7 @@
 import re
 
 from tests.architecture.sources import ROOT, all_modules, document, listed, python_files
-from webapp.contracts.backends import SettingField
+from webapp.contracts.settings import SettingField
 
 VARIABLE = re.compile(r"\bSTOWAGE_[A-Z0-9_]*[A-Z0-9]\b")
 

@@ -13,6 +13,7 @@ from webapp.backends import registry as registry_module
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.backends.registry import BackendRegistry
 from webapp.contracts.errors import ConfigurationError
+from webapp.contracts.settings import SettingField
 
 METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
 ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local_files", "supports_recovery")
@@ -49,6 +50,7 @@ def test_the_values_of_an_instance_cannot_be_changed_behind_its_back(registry: B
 
     class Curious(MemoryBackend):
         backend_id = "curious"
+        fields = ()
 
         def __init__(self, options: Mapping[str, object]) -> None:
             super().__init__(options)
@@ -81,6 +83,42 @@ def test_two_backends_cannot_share_an_id(registry: BackendRegistry) -> None:
 def test_registering_the_same_class_again_is_fine(registry: BackendRegistry) -> None:
     registry.register(MemoryBackend)
     assert registry.ids() == ("filesystem", "memory")
+
+
+def test_a_setting_belongs_to_one_backend(registry: BackendRegistry) -> None:
+    class Taking(MemoryBackend):
+        backend_id = "taking"
+
+    with pytest.raises(ConfigurationError, match="memory_room"):
+        registry.register(Taking)
+
+
+def test_a_backend_takes_no_setting_of_the_core(registry: BackendRegistry) -> None:
+    class Taking(MemoryBackend):
+        backend_id = "taking"
+        fields = (SettingField(name="trash_retention_days", help="Not yours."),)
+
+    registry.reserve(["trash_retention_days"])
+    with pytest.raises(ConfigurationError, match="trash_retention_days"):
+        registry.register(Taking)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        [],
+        ("memory_door",),
+        (SettingField(name="Door", help="Big."),),
+        (SettingField(name="door", help="A door."), SettingField(name="door", help="Another.")),
+        (SettingField(name="door", help="A door.", secret=True, location=True),),
+        (SettingField(name="door", help="A door.", masked=True, location=True),),
+        (SettingField(name="door", help="A door.", format="colour"),),
+    ],
+)
+def test_settings_that_cannot_be_used_are_refused(registry: BackendRegistry, fields: Any) -> None:
+    faulty = type("Faulty", (MemoryBackend,), {"backend_id": "faulty", "fields": fields})
+    with pytest.raises(ConfigurationError, match="Faulty"):
+        registry.register(faulty)
 
 
 @pytest.mark.parametrize("name", METHODS + ATTRIBUTES)

@@ -1,7 +1,8 @@
 """The tests for authors of backends find the mistakes authors make."""
 
+import time
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -94,6 +95,66 @@ class ForgetsLivingPuts(MemoryBackend):
         return len(gone)
 
 
+class KeepsChunksInsteadOfCopying(MemoryBackend):
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        self.store[key] = b"".join(list(chunks))
+
+
+class LosesTheEndOfLargeFiles(MemoryBackend):
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        super().put(key, chunks, content_type=content_type, size=size)
+        self.store[key] = self.store[key][: 16 * 1024 * 1024]
+
+
+class HoldsWholeFiles(MemoryBackend):
+    pass
+
+
+class MixesUpPutsOfDifferentThreads(MemoryBackend):
+    last: ClassVar[bytes] = b""
+
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        type(self).last = b"".join(map(bytes, chunks))
+        time.sleep(0.05)
+        self.store[key] = self.last
+
+
+class AppendsToWhatIsThere(MemoryBackend):
+    def put(self, key: str, chunks: Iterable[Bytes], *, content_type: str, size: int | None = None) -> None:
+        self.store[key] = self.store.get(key, b"") + b"".join(map(bytes, chunks))
+
+
+class PromisesAList(MemoryBackend):
+    supports_listing = True
+
+
+class ListsInAnyOrder(MemoryBackend):
+    supports_listing = True
+
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
+        return (key for key in sorted(self.store, reverse=True) if key.startswith(prefix))
+
+
+class ListsWithoutPrefix(MemoryBackend):
+    supports_listing = True
+
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
+        return iter(sorted(self.store))
+
+
+class FailsPastTheEnd(MemoryBackend):
+    def get(self, key: str, *, start: int = 0, length: int | None = None) -> Iterator[bytes]:
+        if start >= len(self.store.get(key, b"x")):
+            raise StorageBackendError("416")
+        return super().get(key, start=start, length=length)
+
+
+class ChecksNothing(MemoryBackend):
+    @classmethod
+    def check(cls, options: Any) -> Any:
+        return None
+
+
 BROKEN = {
     KeepsPartsOfCutPuts: "test_a_put_that_is_cut_short_leaves_nothing_and_keeps_its_error",
     HidesTheErrorOfTheBody: "test_a_put_that_is_cut_short_leaves_nothing_and_keeps_its_error",
@@ -108,6 +169,16 @@ BROKEN = {
     PromisesLocalFiles: "test_it_follows_the_protocol",
     HasALongName: "test_it_follows_the_protocol",
     ForgetsLivingPuts: "test_recovery_leaves_settled_and_living_puts_alone",
+    KeepsChunksInsteadOfCopying: "test_files_of_many_sizes_in_chunks_of_many_sizes",
+    LosesTheEndOfLargeFiles: "test_a_large_file",
+    HoldsWholeFiles: "test_memory_is_bounded",
+    MixesUpPutsOfDifferentThreads: "test_many_at_once",
+    AppendsToWhatIsThere: "test_a_second_put_of_a_key_replaces_the_first_or_is_refused",
+    PromisesAList: "test_it_follows_the_protocol",
+    ListsInAnyOrder: "test_what_is_stored_is_listed_in_order",
+    ListsWithoutPrefix: "test_what_is_stored_is_listed_in_order",
+    FailsPastTheEnd: "test_a_part_past_the_end_is_what_there_is",
+    ChecksNothing: "test_it_follows_the_protocol",
 }
 
 

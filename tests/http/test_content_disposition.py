@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webapp.http.headers import content_disposition
+from webapp.contracts.headers import content_disposition
 from webapp.services.filenames import clean
 
 SHAPE = re.compile(r"""attachment; filename="([ !#-\[\]-~]*)"(?:; filename\*=UTF-8''([A-Za-z0-9!#$&+.^_`|~%-]*))?""")

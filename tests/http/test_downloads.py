@@ -10,7 +10,7 @@ from werkzeug.http import http_date
 from tests.backends.fakes import MemoryBackend
 from tests.support.app import FILES, Answer, House
 from tests.support.problems import problem
-from webapp.contracts.errors import StorageBackendError
+from webapp.contracts.errors import NotSupportedError, StorageBackendError
 from webapp.contracts.files import StoredFileOut
 
 DATA = bytes(range(256)) * 1000  # more than fits one read
@@ -179,6 +179,16 @@ def test_a_backend_with_links_is_a_redirect_with_name_and_type(served: House) ->
     assert get(served, out, If_None_Match=etag(out)).status_code == 304
     head = served.api("uploader").head(f"{FILES}/files/{out.id}/download")
     assert (head.status_code, head.headers["Content-Length"]) == (200, "5")
+
+
+def test_a_backend_whose_settings_forbid_links_is_streamed(served: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    served.configure(backend="links")
+    out = served.upload(data=DATA)
+    monkeypatch.setitem(MemoryBackend.failing, "presigned_get_url", NotSupportedError("not with these settings"))
+    whole = get(served, out)
+    assert (whole.status_code, whole.content) == (200, DATA)
+    part = get(served, out, Range="bytes=5-9")
+    assert (part.status_code, part.content) == (206, DATA[5:10])
 
 
 def test_a_backend_without_local_files_is_read_only_where_asked(served: House) -> None:

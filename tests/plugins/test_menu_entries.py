@@ -55,7 +55,7 @@ def test_entries_of_a_plugin_stand_among_ours_in_order(installed: Callable[..., 
     house = installed(plugins=["reporting"])
     assert labels(house, "admin") == [
         ("Content", ["Files", NAME, "Trash"]),
-        ("Admin", ["Activity", "Users"]),
+        ("Admin", ["Activity", "Settings", "Users"]),
         ("Account", ["API tokens"]),
         ("House & garden", ["Reports"]),
     ]
@@ -75,7 +75,7 @@ def test_a_label_is_shown_as_given_and_is_no_markup(installed: Callable[..., Hou
 def test_each_entry_has_a_name_for_scripts(installed: Callable[..., House]) -> None:
     house = installed(plugins=["reporting"])
     names = [item.id for _, items in links(house, "admin") for item in items]
-    assert names == ["files", "plugin-1", "trash", "activity", "users", "tokens", "plugin-2"]
+    assert names == ["files", "plugin-1", "trash", "activity", "settings", "users", "tokens", "plugin-2"]
 
 
 def test_an_address_that_is_taken_is_refused_and_reported(

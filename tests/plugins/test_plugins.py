@@ -10,7 +10,16 @@ import pytest
 from tests.backends.fakes import MemoryBackend
 from webapp import plugins
 from webapp.backends.registry import BackendRegistry
-from webapp.contracts import EVENT_TYPES, Event, FileDeleted, FileUploaded, MenuEntry, PluginHost, signal_for
+from webapp.contracts import (
+    EVENT_TYPES,
+    Event,
+    FileDeleted,
+    FileUploaded,
+    MenuEntry,
+    PluginHost,
+    SettingsModule,
+    signal_for,
+)
 from webapp.contracts.errors import ConfigurationError
 
 heard: list[Event] = []
@@ -38,6 +47,16 @@ def failing_later(host: PluginHost) -> None:
 
 class NoBackend:
     """Lacks everything."""
+
+
+class NoSettings:
+    """A door that nothing may come through."""
+
+    def add(self, module: SettingsModule) -> None:
+        raise AssertionError(module)
+
+    def values(self, module: str) -> Mapping[str, Any]:
+        raise AssertionError(module)
 
 
 class TakesAnotherName(MemoryBackend):
@@ -94,20 +113,20 @@ def test_a_backend_that_is_installed_stores_files(installed: Any) -> None:
 
 def test_a_plugin_can_bring_a_backend_too(installed: Any) -> None:
     house = installed(plugins=["bringing_a_backend"])
-    assert house.registry.ids() == ("filesystem", "memory")
+    assert house.registry.ids() == ("filesystem", "s3", "memory")
 
 
 def test_a_broken_plugin_is_reported_and_left_out(installed: Any, caplog: pytest.LogCaptureFixture) -> None:
     house = installed(plugins=["broken", "not_there", "listening"], backends=["NoBackend", "TakesAnotherName"])
     house.upload()
     assert len(heard) == 1, "the plugin after the broken ones works"
-    assert house.registry.ids() == ("filesystem",)
+    assert house.registry.ids() == ("filesystem", "s3")
     assert type(house.registry.get("filesystem", {"fs_root_path": str(Path("/x"))})).__name__ == "FilesystemBackend"
 
 
 def test_each_broken_plugin_is_named_in_the_log(install: Any, caplog: pytest.LogCaptureFixture) -> None:
     install(plugins=["broken", "not_there"], backends=["NoBackend"])
-    plugins.load(BackendRegistry(), [].append)
+    plugins.load(BackendRegistry(), NoSettings(), [].append)
     assert [record.__dict__["plugin"] for record in caplog.records] == ["nobackend", "broken", "not_there"]
 
 
@@ -142,7 +161,7 @@ def test_the_files_of_a_backend_that_was_uninstalled_are_listed_but_cannot_be_re
 def test_the_host_keeps_its_promise() -> None:
     registry = BackendRegistry()
     entries: list[MenuEntry] = []
-    host: PluginHost = plugins.Host(registry, entries.append)
+    host: PluginHost = plugins.Host(registry, NoSettings(), entries.append)
     host.add_backend(MemoryBackend)
     assert registry.ids() == ("memory",)
     host.add_menu_entry(MenuEntry("Reports", "/reports", "chart-pie"))

@@ -18,18 +18,19 @@ import stat
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from itertools import takewhile
 from typing import BinaryIO, ClassVar
 
 from webapp.backends.aligned import AlignedWriter
-from webapp.contracts.backends import Bytes, SettingField
+from webapp.contracts.backends import Bytes
 from webapp.contracts.errors import (
     ConfigurationError,
     NotSupportedError,
     StorageBackendError,
-    StorageError,
     StorageFullError,
     StorageNotFoundError,
 )
+from webapp.contracts.settings import SettingField
 
 FILE_MODE = 0o640
 DIRECTORY_MODE = 0o750
@@ -37,8 +38,11 @@ READ_SIZE = 1024 * 1024
 INCOMING = ".incoming"
 
 _KEY = re.compile(r"[0-9a-f]{32}")
+_SHARD = re.compile(r"[0-9a-f]{2}")
 _OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_CAUSES = {errno.EACCES: "denied", errno.EPERM: "denied", errno.EROFS: "read_only"}
+_CAUSE_OF_MISSING = {StorageNotFoundError: "not_found", StorageBackendError: "no_container"}
 _living: dict[tuple[str, str], tuple[int, int]] = {}
 """The locked temporary files of puts under way, and their directory, by root and key."""
 _living_lock = threading.Lock()
@@ -53,10 +57,12 @@ class FilesystemBackend:
     supports_presigned_url: ClassVar[bool] = False
     supports_local_files: ClassVar[bool] = True
     supports_recovery: ClassVar[bool] = True
+    supports_listing: ClassVar[bool] = True
     fields: ClassVar[tuple[SettingField, ...]] = (
         SettingField(
             name="fs_root_path",
-            help="Directory the files are kept in. A relative path starts at the data directory.",
+            label="Root directory",
+            help="Directory the files are kept in, and nothing else. A relative path starts at the data directory.",
             default="./uploads",
             required=True,
             location=True,
@@ -131,6 +137,16 @@ class FilesystemBackend:
             return False
         return True
 
+    def list_keys(self, prefix: str = "") -> Iterator[str]:
+        """Yield the keys that begin with ``prefix``, in order; one shard of them is in memory at a time."""
+        with suppress(StorageNotFoundError), ExitStack() as opened:
+            with _translated():
+                root = self._open_root(opened)
+                shards = sorted(filter(_SHARD.fullmatch, os.listdir(root)))
+            for shard in shards:
+                if shard.startswith(prefix[:2]):
+                    yield from _keys_in(shard, root, prefix)
+
     def presigned_get_url(self, key: str, *, filename: str, content_type: str, expires_in: int | None = None) -> str:
         """Not supported: a file system answers no URLs."""
         raise NotSupportedError("the filesystem backend has no URLs")
@@ -161,9 +177,30 @@ class FilesystemBackend:
                         removed += _finish(key, root, incoming, known=is_known(key))
         return removed
 
+    def tidier(self, key: str) -> Callable[[], None]:
+        """Return what removes the directories made from now on for this one key, which was but a try.
+
+        Where files are kept already nothing is removed: a put may be about to use what looks empty.
+        """
+        incoming, shard = os.path.join(self._root, INCOMING), os.path.join(self._root, key[:2])
+        if os.path.lexists(incoming):
+            return lambda: None
+        above = takewhile(lambda path: not os.path.lexists(path), _upwards(self._root))
+        missing = [path for path in (incoming, shard) if not os.path.lexists(path)] + list(above)
+
+        def tidy() -> None:
+            for path in missing:
+                with suppress(OSError):  # it is not there, or no longer empty
+                    os.rmdir(path)
+
+        return tidy
+
     def _open_root(self, opened: ExitStack, *, create: bool = False) -> int:
         if create and not os.path.isdir(self._root):
-            os.makedirs(self._root, DIRECTORY_MODE, exist_ok=True)
+            try:
+                os.makedirs(self._root, DIRECTORY_MODE, exist_ok=True)
+            except FileExistsError as exc:
+                raise NotADirectoryError(errno.ENOTDIR, "a file is in the place of the root") from exc
             os.chmod(self._root, DIRECTORY_MODE)  # whatever the umask says
         # The root itself may be a symbolic link: that is the operator's choice.
         return _keep(opened, os.open(self._root, os.O_RDONLY | os.O_DIRECTORY))
@@ -178,6 +215,13 @@ class FilesystemBackend:
 def _check(key: str) -> None:
     if not _KEY.fullmatch(key):
         raise StorageNotFoundError("malformed key")
+
+
+def _upwards(path: str) -> Iterator[str]:
+    """The path and the directories above it."""
+    while path != os.path.dirname(path):
+        yield path
+        path = os.path.dirname(path)
 
 
 def _keep(opened: ExitStack, fd: int) -> int:
@@ -249,6 +293,17 @@ def _finish(key: str, root: int, incoming: int, *, known: bool) -> int:
     return 0 if known else 1
 
 
+def _keys_in(shard: str, root: int, prefix: str) -> list[str]:
+    """The keys in one shard. What else is there, such as links and pipes, is none of ours."""
+    with suppress(StorageNotFoundError), _translated(), ExitStack() as opened:
+        with os.scandir(_open_below(opened, root, shard)) as entries:
+            # What the directory itself says about kinds is enough: no file is asked.
+            names = [each.name for each in entries if each.is_file(follow_symlinks=False)]
+        start = prefix if len(prefix) > len(shard) else shard
+        return sorted(name for name in names if name.startswith(start) and _KEY.fullmatch(name))
+    return []
+
+
 def _write(fd: int, chunks: Iterable[Bytes]) -> None:
     writer = AlignedWriter(fd)
     for chunk in chunks:
@@ -303,7 +358,7 @@ class _Pieces:
 
 
 @contextmanager
-def _translated(missing: type[StorageError] = StorageNotFoundError) -> Iterator[None]:
+def _translated(missing: type[StorageNotFoundError | StorageBackendError] = StorageNotFoundError) -> Iterator[None]:
     """Turn what the operating system says into what the contract says.
 
     Errors of the body being read pass too: the HTTP edge never raises ``OSError``.
@@ -311,11 +366,14 @@ def _translated(missing: type[StorageError] = StorageNotFoundError) -> Iterator[
     try:
         yield
     except FileNotFoundError as exc:
-        raise missing("no such file or directory") from exc
+        raise missing("no such file or directory", cause=_CAUSE_OF_MISSING[missing]) from exc
     except OSError as exc:
         # O_NOFOLLOW on a symbolic link: ELOOP for a file, ENOTDIR for a directory.
         if exc.errno in (errno.ELOOP, errno.ENOTDIR):
-            raise missing("a symbolic link is not followed") from exc
+            raise missing("a symbolic link is not followed", cause=_CAUSE_OF_MISSING[missing]) from exc
         if exc.errno in _FULL:
-            raise StorageFullError("no space left") from exc
-        raise StorageBackendError(f"file system error: {errno.errorcode.get(exc.errno or 0, exc.errno)}") from exc
+            raise StorageFullError("no space left", cause="full") from exc
+        cause = {"cause": _CAUSES[exc.errno]} if exc.errno in _CAUSES else {}
+        raise StorageBackendError(
+            f"file system error: {errno.errorcode.get(exc.errno or 0, exc.errno)}", **cause
+        ) from exc

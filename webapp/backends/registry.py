@@ -1,10 +1,11 @@
 """Which backends there are, and one instance of each per set of option values."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from webapp.contracts.backends import SettingField, StorageBackend
+from webapp.contracts.backends import StorageBackend
 from webapp.contracts.errors import ConfigurationError
+from webapp.contracts.settings import SettingField, faults
 
 _ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local_files", "supports_recovery")
 _METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
@@ -20,6 +21,8 @@ def _expected(backend_class: type[StorageBackend]) -> Iterator[str]:
         yield "open_local"
     if getattr(backend_class, "supports_recovery", False):
         yield from ("settle", "recover")
+    if getattr(backend_class, "supports_listing", False):
+        yield "list_keys"
 
 
 class BackendRegistry:
@@ -29,13 +32,19 @@ class BackendRegistry:
         """Start empty."""
         self._classes: dict[str, type[StorageBackend]] = {}
         self._instances: dict[tuple[str, tuple[tuple[str, object], ...]], StorageBackend] = {}
+        self._reserved: frozenset[str] = frozenset()
         self._lock = threading.Lock()
+
+    def reserve(self, names: Iterable[str]) -> None:
+        """Keep names of settings from being used by a backend."""
+        self._reserved |= frozenset(names)
 
     def register(self, backend_class: type[StorageBackend]) -> None:
         """Offer a backend class.
 
         Raises:
-            ConfigurationError: part of the protocol is missing, or the id is malformed or taken.
+            ConfigurationError: part of the protocol is missing, its settings cannot be used,
+                or its id or the name of a setting is malformed or taken.
         """
         if not isinstance(backend_class, type):
             raise ConfigurationError(f"{backend_class!r} is no class")
@@ -47,7 +56,17 @@ class BackendRegistry:
             raise ConfigurationError(f"{backend_class.__name__}: an id has 1 to 32 characters")
         if self._classes.get(backend_id, backend_class) is not backend_class:
             raise ConfigurationError(f"two backends are called {backend_id}")
+        self._check_fields(backend_class)
         self._classes[backend_id] = backend_class
+
+    def _check_fields(self, backend_class: type[StorageBackend]) -> None:
+        for fault in faults(backend_class.fields):
+            raise ConfigurationError(f"{backend_class.__name__}: {fault}")
+        others = (each for each in self._classes.values() if each is not backend_class)
+        taken = self._reserved.union(field.name for each in others for field in each.fields)
+        for field in backend_class.fields:
+            if field.name in taken:
+                raise ConfigurationError(f"{backend_class.__name__}: there is a setting {field.name} already")
 
     def ids(self) -> tuple[str, ...]:
         """The ids on offer, in order of registration."""
@@ -65,6 +84,19 @@ class BackendRegistry:
         """
         return self._class(backend_id).fields
 
+    def check(self, backend_id: str, options: Mapping[str, object]) -> Mapping[str, str]:
+        """What the backend itself finds wrong with these values; nothing if it does not look.
+
+        Raises:
+            ConfigurationError: there is no such backend.
+        """
+        check = getattr(self._class(backend_id), "check", None)
+        return dict(check(options)) if check else {}
+
+    def class_of(self, backend_id: str) -> type[StorageBackend] | None:
+        """The class of a backend, or None."""
+        return self._classes.get(backend_id)
+
     def get(self, backend_id: str, options: Mapping[str, object]) -> StorageBackend:
         """Return the instance for these option values, made at first use in this process.
 
@@ -74,6 +106,14 @@ class BackendRegistry:
         key = (backend_id, tuple(sorted(options.items())))
         instance = self._instances.get(key)
         return instance or self._make(backend_id, options, key)
+
+    def fresh(self, backend_id: str, options: Mapping[str, object]) -> StorageBackend:
+        """Return an instance of its own, for values that are only tried.
+
+        Raises:
+            ConfigurationError: there is no such backend, or it refuses the values.
+        """
+        return self._class(backend_id)(dict(options))
 
     def _make(
         self, backend_id: str, options: Mapping[str, object], key: tuple[str, tuple[tuple[str, object], ...]]

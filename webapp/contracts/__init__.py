@@ -7,8 +7,10 @@ blinker, nothing else.
 from webapp.contracts.backends import (
     Bytes,
     Checked,
+    DirectUploads,
     Listed,
     LocalFiles,
+    Part,
     Recoverable,
     StorageBackend,
 )
@@ -47,6 +49,7 @@ __all__ = [
     "Bytes",
     "Checked",
     "ConfigurationError",
+    "DirectUploads",
     "Event",
     "FileDeleted",
     "FilePurged",
@@ -57,6 +60,7 @@ __all__ = [
     "LocalFiles",
     "MenuEntry",
     "NotSupportedError",
+    "Part",
     "PluginHost",
     "Recoverable",
     "SettingField",

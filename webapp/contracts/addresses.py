@@ -23,8 +23,14 @@ _METADATA = frozenset(
 )
 _SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598: carriers' and clusters' own
 _UNIQUE_LOCAL = IPv6Network("fc00::/7")
-_NAT64 = (IPv6Network("64:ff9b::/96"), IPv6Network("64:ff9b:1::/48"))
+_NAT64 = IPv6Network("64:ff9b::/96")
+_OWN_NAT64 = IPv6Network("64:ff9b:1::/48")
+"""RFC 8215: a network's own translator, which may put the IPv4 address where it likes."""
 _COMPATIBLE = IPv6Network("::/96")
+_TRANSLATED = IPv6Network("::ffff:0:0:0/96")  # RFC 2765
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+# Python's own list grew over its versions: what is missing in some is named here.
+_SPECIAL = (IPv4Network("192.0.0.0/24"), IPv4Network("192.88.99.0/24"), IPv6Network("3fff::/20"))
 _PRIVATE_USE = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"))
 
 
@@ -47,14 +53,18 @@ def _kind(address: Address) -> str | None:
     if address.is_loopback or _is_private(address):
         return "private"
     # What is left of the registries of special addresses: documentation, benchmarking, broadcast, future use.
-    if isinstance(address, IPv6Address) and any(_wrapped(address)):
-        return None  # the address within counts
-    return None if address.is_global else "never"
+    if isinstance(address, IPv6Address):
+        if _wrapped(address):
+            return None  # the address within counts
+        if address not in _GLOBAL_UNICAST:
+            return "never"
+    is_special = any(address in network for network in _SPECIAL)
+    return None if address.is_global and not is_special else "never"
 
 
 def _is_private(address: Address) -> bool:
     if isinstance(address, IPv6Address):
-        return address in _UNIQUE_LOCAL or address.is_site_local
+        return address in _UNIQUE_LOCAL or address in _OWN_NAT64 or address.is_site_local
     return address in _SHARED or any(address in network for network in _PRIVATE_USE)
 
 
@@ -64,6 +74,8 @@ def _wrapped(address: Address) -> tuple[IPv4Address, ...]:
         return ()
     found = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ())]
     last = IPv4Address(int(address) & 0xFFFFFFFF)
-    if any(address in network for network in _NAT64) or (address in _COMPATIBLE and int(address) > 1):
+    if any(address in network for network in (_NAT64, _OWN_NAT64, _TRANSLATED)) or (
+        address in _COMPATIBLE and int(address) > 1
+    ):
         found.append(last)
     return tuple(each for each in found if each is not None)

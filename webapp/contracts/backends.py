@@ -5,7 +5,8 @@ through the entry-point group ``stowage.backends`` and tested with
 :mod:`webapp.contracts.conformance`. Calls come from many threads at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO, ClassVar, Protocol, runtime_checkable
 
 from webapp.contracts.settings import SettingField
@@ -42,6 +43,8 @@ class StorageBackend(Protocol):
         lets Stowage connect to loopback and private addresses. A backend that opens
         connections to a setting's host passes it to
         :func:`webapp.contracts.addresses.refusal` for the address it got, before it sends anything.
+        ``options["state_dir"]`` is a directory of this machine for what the backend notes about
+        itself; it may have to be made.
 
         Raises:
             ConfigurationError: a value is missing or cannot work.
@@ -103,9 +106,9 @@ class Checked(Protocol):
     def check(cls, options: Mapping[str, object]) -> Mapping[str, str]:
         """Return what is wrong: name of the field to a sentence (or a key of the namespace ``validation``).
 
-        Asked whenever one of the fields is about to be saved, whether or not the backend
-        is in use; each value alone has been checked already, and a missing one is reported
-        elsewhere. Quick: no connection, no disk.
+        Asked before the backend is put to use or tested, and whenever one of its fields is
+        about to be saved while it is in use. Each value alone has been checked already, and
+        a missing one is reported elsewhere. Quick: no connection, no disk.
         """
 
 
@@ -118,6 +121,66 @@ class Listed(Protocol):
 
         Raises:
             StorageBackendError: the backend does not answer.
+        """
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Part:
+    """A part of an upload that the store has."""
+
+    number: int
+    """From 1."""
+    size: int
+    tag: str
+    """What the store calls it; for :meth:`DirectUploads.complete_parts`."""
+
+
+@runtime_checkable
+class DirectUploads(Protocol):
+    """A backend whose clients can send bytes straight to the store, in parts.
+
+    Its class says ``supports_direct_upload = True``. Nothing can be read under
+    the key before :meth:`complete_parts`. What is begun is completed or aborted;
+    Stowage aborts what has expired.
+    """
+
+    least_part_bytes: ClassVar[int]
+    """No part but the last may be smaller."""
+    most_part_bytes: ClassVar[int]
+    most_parts: ClassVar[int]
+
+    def begin_parts(self, key: str, *, content_type: str) -> str:
+        """Begin an upload and return what the store calls it, at most 2,000 characters.
+
+        Raises:
+            NotSupportedError: not with these settings.
+            StorageBackendError: the store does not answer.
+        """
+
+    def part_url(self, key: str, upload: str, number: int, *, size: int, expires_in: int) -> str:
+        """Return a URL that takes part ``number``, of exactly ``size`` bytes, by PUT, for ``expires_in`` seconds."""
+
+    def list_parts(self, key: str, upload: str) -> list[Part]:
+        """The parts that have arrived, by number.
+
+        Raises:
+            StorageNotFoundError: there is no such upload: it was completed or aborted.
+            StorageBackendError: the store does not answer.
+        """
+
+    def complete_parts(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        """Make the parts one file. Doing it again is fine.
+
+        Raises:
+            StorageNotFoundError: there is no such upload, and nothing under the key either.
+            StorageBackendError: the store refuses or does not answer.
+        """
+
+    def abort_parts(self, key: str, upload: str) -> None:
+        """Throw the parts away. Aborting what is not there is fine.
+
+        Raises:
+            StorageBackendError: the store does not answer.
         """
 
 

@@ -73,6 +73,8 @@ class SettingsChanged(Event):
 
     module: str
     names: tuple[str, ...]
+    version: int = 0
+    """The version of the module's settings that this made."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,12 +3,13 @@
 A plugin is a callable ``setup(host)`` in the entry-point group ``stowage.plugins``.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from webapp.contracts.backends import StorageBackend
 from webapp.contracts.events import Event
+from webapp.contracts.settings import SettingsModule
 
 EventT = TypeVar("EventT", bound=Event)
 
@@ -48,6 +49,22 @@ class PluginHost(Protocol):
 
         Raises:
             ConfigurationError: the class lacks part of the protocol or its id is taken.
+        """
+
+    def add_settings(self, module: SettingsModule) -> None:
+        """Add settings: they get the page ``/settings/modules/<name>``, the same in the API, and ``stowage settings``.
+
+        Raises:
+            ConfigurationError: the name is taken, or a field cannot be used.
+        """
+
+    def settings(self, module: str) -> Mapping[str, Any]:
+        """The values of a module as they are now, secrets included; by name.
+
+        Read afresh each time: ask when you need them, in a receiver or a view, and keep nothing.
+
+        Raises:
+            StowageError: there is no such module.
         """
 
     def add_menu_entry(self, entry: MenuEntry) -> None:

@@ -4,7 +4,8 @@ A backend declares its fields on its class (:attr:`webapp.contracts.StorageBacke
 any other part of the program, plugins included, adds a :class:`SettingsModule`.
 """
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,3 +76,34 @@ class SettingsModule:
     """A sentence below the title."""
     check: Check = _nothing_wrong
     """Whether the values can work together; asked before they are saved. Quick: no connection, no disk."""
+
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+
+def faults(fields: object) -> Iterator[str]:
+    """What keeps these fields from being used: a sentence for the author of each fault."""
+    if not isinstance(fields, tuple) or not all(isinstance(each, SettingField) for each in fields):
+        yield "fields are a tuple of SettingField"
+        return
+    names = [each.name for each in fields]
+    yield from (f"there are two fields {name}" for name in sorted(set(names)) if names.count(name) > 1)
+    for field in fields:
+        yield from (f"field {field.name}: {fault}" for fault in _field_faults(field))
+
+
+def _field_faults(field: SettingField) -> Iterator[str]:
+    if not _NAME.fullmatch(field.name):
+        yield "a name is made of lower-case letters, digits and underscores, 64 at most"
+    if field.type not in TYPES or field.format not in FORMATS:
+        yield "its type or format is unknown"
+    if field.secret and (field.type != "string" or field.location or field.default is not None):
+        yield "a secret is a string without a default, and tells no location"
+    if field.masked and (field.type != "string" or field.location):
+        yield "what is masked is a string, and tells no location"
+    if not field.help.strip():
+        yield "its help is missing"
+    try:
+        re.compile(field.pattern)
+    except re.error:
+        yield "its pattern is no regular expression"

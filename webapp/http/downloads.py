@@ -8,8 +8,9 @@ from flask import Response, request
 from werkzeug.http import http_date, parse_date
 
 from webapp.contracts.files import StoredFileOut
+from webapp.contracts.headers import content_disposition
 from webapp.http import bodies
-from webapp.http.headers import CSP_FILE, CSP_PDF, content_disposition
+from webapp.http.headers import CSP_FILE, CSP_PDF
 from webapp.services.errors import RangeError
 from webapp.services.files import LocalFile, Redirect, Stored
 from webapp.services.previews import PDF

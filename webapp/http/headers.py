@@ -5,7 +5,6 @@ import binascii
 import re
 import secrets
 import time
-from urllib.parse import quote
 
 from flask import Flask, Response, g, request
 
@@ -29,8 +28,6 @@ NO_DEVICES = "camera=(), display-capture=(), geolocation=(), microphone=(), paym
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _DIGEST = re.compile(r"\s*sha-256\s*=\s*(?P<value>[^,;]*)\s*(?:;.*)?", re.IGNORECASE)
-# RFC 8187 attr-char, without what quote() never touches.
-_ATTR_CHARS = "!#$&+^`|"
 
 
 def register(app: Flask) -> None:
@@ -42,17 +39,6 @@ def register(app: Flask) -> None:
 def is_page(response: Response) -> bool:
     """Whether this is a page of ours or a part of one: not a file, whatever it claims to be."""
     return response.mimetype == "text/html" and not response.direct_passthrough
-
-
-def content_disposition(filename: str, disposition: str = "attachment") -> str:
-    """RFC 6266: an ASCII ``filename`` for old clients, and the real one by RFC 8187.
-
-    Nothing in a file name can end the header or the quoted string.
-    """
-    plain = "".join(c if " " <= c <= "~" and c not in '"\\%' else "_" for c in filename)
-    if plain == filename:
-        return f'{disposition}; filename="{plain}"'
-    return f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename, safe=_ATTR_CHARS)}"
 
 
 def expected_sha256() -> bytes | None:

@@ -10,6 +10,7 @@ from webapp.services.facets import FacetService
 from webapp.services.files import FileService
 from webapp.services.listing import ListingService
 from webapp.services.previews import PreviewService
+from webapp.services.probe import ProbeService
 from webapp.services.removals import RemovalService
 from webapp.services.sessions import SessionService
 from webapp.services.settings import SettingsService
@@ -36,6 +37,7 @@ class Services:
     activity: ActivityService
     thumbnails: ThumbnailService
     previews: PreviewService
+    probe: ProbeService
 
 
 def build(config: Config, registry: BackendRegistry) -> Services:
@@ -56,4 +58,5 @@ def build(config: Config, registry: BackendRegistry) -> Services:
         activity=ActivityService(),
         thumbnails=ThumbnailService(settings),
         previews=PreviewService(settings),
+        probe=ProbeService(settings, config),
     )

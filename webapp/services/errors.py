@@ -51,6 +51,10 @@ class ConflictError(StowageError):
     code: ClassVar[str] = "conflict"
 
 
+class VersionConflictError(ConflictError):
+    """Somebody else saved meanwhile; ``version`` is the one that counts now."""
+
+
 class TooLargeError(StowageError):
     """More bytes than allowed; ``max_bytes`` says how many are."""
 

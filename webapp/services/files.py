@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from webapp import db
 from webapp.contracts.backends import LocalFiles
-from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
+from webapp.contracts.errors import NotSupportedError, StorageBackendError, StorageNotFoundError
 from webapp.contracts.events import FileDeleted, FilePurged, FileRenamed
 from webapp.contracts.files import StoredFileOut
 from webapp.db import Prepared
@@ -85,13 +85,13 @@ class Stored:
 
     def redirect(self) -> Redirect | None:
         """Where the client can fetch the bytes itself, if the backend can say."""
-        if not self.place.backend.supports_presigned_url:
+        backend, out = self.place.backend, self.out
+        if not backend.supports_presigned_url:
             return None
-        return Redirect(
-            self.place.backend.presigned_get_url(
-                self.out.key, filename=self.out.filename, content_type=self.out.content_type
-            )
-        )
+        try:
+            return Redirect(backend.presigned_get_url(out.key, filename=out.filename, content_type=out.content_type))
+        except NotSupportedError:
+            return None  # it can, but not with these settings: the bytes come through this process
 
 
 class FileService:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from uuid import UUID, uuid4
 
 import orjson
@@ -16,17 +16,15 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from webapp import db
-from webapp.contracts.backends import Bytes, Recoverable
-from webapp.contracts.events import FileUploaded
+from webapp.contracts.backends import Bytes
 from webapp.contracts.files import StoredFileOut
-from webapp.db import Prepared, insert, table
+from webapp.db import Prepared, table
 from webapp.models import IdempotencyKey
-from webapp.services import content_types, filenames, tallies
+from webapp.services import content_types, filenames, records
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import ChecksumMismatchError, TooLargeError, ValidationError
-from webapp.services.families import family
-from webapp.services.rows import event_fields, files
-from webapp.services.settings import Place, SettingsService
+from webapp.services.rows import files
+from webapp.services.settings import SettingsService
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +32,6 @@ HASH_IN_THREAD_FROM = 8 * 1024 * 1024
 IDEMPOTENCY_KEYS_LAST = timedelta(hours=24)
 
 _keys = table(IdempotencyKey)
-_insert_file = insert(files)
 _insert_key = sa.insert(_keys)
 _is_live = Prepared(sa.select(files.c.seq).where(files.c.id == sa.bindparam("id"), files.c.is_deleted.is_(sa.false())))
 _find_key = Prepared(
@@ -112,7 +109,7 @@ class UploadService:
             created_at=datetime.now(UTC),
         )
         try:
-            _write_down(caller, out, place, incoming.idempotency_key)
+            records.write_down(caller, out, place, lambda tx: _keep_first(tx, caller, out, incoming.idempotency_key))
         except IntegrityError:
             # Two requests with one idempotency key at once: the other was first.
             first = _first_result(caller, incoming.idempotency_key or "")
@@ -120,77 +117,6 @@ class UploadService:
                 raise
             return _replayed(first, measured.hexdigest)
         return Uploaded(out)
-
-
-def _write_down(caller: Caller, out: StoredFileOut, place: Place, idempotency_key: str | None) -> None:
-    """Commit the row; if that fails, remove the bytes again."""
-    # Not inside the block: it must also happen when the transaction cannot even begin.
-    undo = _Undo(place, out.key)
-    with undo, db.transaction() as tx:
-        tx.on_rollback(undo.run)
-        _insert_file.run(tx.connection, **_row(caller, out, place))
-        where = tallies.Cell(str(caller.user_id), out.backend, family(out.content_type), is_deleted=False)
-        tallies.add(tx, where, files=1, size_bytes=out.size_bytes)
-        if idempotency_key:
-            tx.execute(
-                _insert_key,
-                {
-                    "user_id": caller.user_id,
-                    "key": idempotency_key,
-                    "fingerprint": out.checksum_sha256,
-                    "result": orjson.loads(orjson.dumps(out)),
-                    "created_at": out.created_at,
-                },
-            )
-        tx.emit(FileUploaded(**event_fields(out), **caller.actor))
-        if place.backend.supports_recovery:
-            backend = cast("Recoverable", place.backend)
-            tx.after_commit(lambda: backend.settle(out.key))
-
-
-class _Undo:
-    """Removes the bytes once, whether the transaction failed inside or could not begin."""
-
-    def __init__(self, place: Place, key: str) -> None:
-        self._place = place
-        self._key = key
-        self._done = False
-
-    def run(self) -> None:
-        if not self._done:
-            self._done = True
-            self._place.backend.delete(self._key)
-
-    def __enter__(self) -> None:
-        """Nothing to prepare."""
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is None or issubclass(kind, db.CommitOutcomeUnknownError):
-            return
-        try:
-            self.run()
-        except Exception:
-            log.exception("bytes of a failed upload could not be removed", extra={"key": self._key})
-
-
-def _row(caller: Caller, out: StoredFileOut, place: Place) -> dict[str, Any]:
-    return {
-        "id": out.id,
-        "key": out.key,
-        "filename": out.filename,
-        "filename_folded": filenames.fold(out.filename),
-        "content_type": out.content_type[:128],
-        "family": family(out.content_type),
-        "size_bytes": out.size_bytes,
-        "backend": out.backend,
-        "checksum_sha256": out.checksum_sha256,
-        "extra_metadata": {"location": place.location},
-        "created_at": out.created_at,
-        "created_by": caller.user_id,
-        "updated_at": out.created_at,
-        "updated_by": caller.user_id,
-        "is_deleted": False,
-    }
 
 
 def _peek(chunks: Iterator[Bytes]) -> tuple[bytes, Iterator[Bytes]]:
@@ -204,6 +130,15 @@ def _peek(chunks: Iterator[Bytes]) -> tuple[bytes, Iterator[Bytes]]:
 
 
 # --- idempotency ---------------------------------------------------------------
+
+
+def _keep_first(tx: db.Transaction, caller: Caller, out: StoredFileOut, key: str | None) -> None:
+    """Note what a repeated request is answered with."""
+    if key:
+        result = orjson.loads(orjson.dumps(out))
+        fingerprint = out.checksum_sha256
+        row = {"user_id": caller.user_id, "key": key, "fingerprint": fingerprint, "created_at": out.created_at}
+        tx.execute(_insert_key, {**row, "result": result})
 
 
 def _first_result(caller: Caller, key: str) -> Any:

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from flask import Blueprint, Response, make_response, render_template, request, stream_with_context
 
+from webapp.contracts.headers import content_disposition
 from webapp.http.auth import permission
 from webapp.http.context import caller, services
-from webapp.http.headers import content_disposition
 from webapp.http.i18n import t
 from webapp.services.access import Permission
 from webapp.services.activity import NOBODY, ActivityPage, EventOut

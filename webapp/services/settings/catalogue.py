@@ -1,0 +1,139 @@
+"""Which settings there are: the modules and their fields, those of the backends included."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from webapp.backends.registry import BackendRegistry
+from webapp.contracts.errors import ConfigurationError
+from webapp.contracts.settings import SettingField, SettingsModule, faults
+from webapp.services.errors import NotFoundError
+
+FILE_STORAGE = "file_storage"
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+
+CORE_FIELDS: tuple[SettingField, ...] = (
+    SettingField(
+        name="backend",
+        label="Backend",
+        help="Where new files are stored. Files that are there already stay where they are.",
+        default="filesystem",
+        required=True,
+    ),
+    SettingField(
+        name="max_file_size_bytes",
+        label="Largest file",
+        help="Largest file accepted, in bytes. A file of exactly this size still is.",
+        type="integer",
+        format="bytes",
+        default=104_857_600,
+        required=True,
+        minimum=1,
+        maximum=2**63 - 1,
+    ),
+    SettingField(
+        name="allowed_content_types",
+        label="Allowed types",
+        help="Media types accepted, such as image/png or image/*. Empty: all of them.",
+        type="list",
+        format="media_types",
+    ),
+    SettingField(
+        name="file_visibility",
+        label="Who sees which files",
+        help="Whether users see all files or only their own. Admins see all.",
+        default="all",
+        required=True,
+        choices=("all", "own"),
+    ),
+    SettingField(
+        name="trash_retention_days",
+        label="Keep deleted files for",
+        help="Days a file stays in the trash before it goes for good.",
+        type="integer",
+        format="days",
+        default=30,
+        required=True,
+        minimum=1,
+        maximum=3650,
+    ),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """A field, and whose it is: ``owner`` is the id of a backend, or empty for the module itself."""
+
+    field: SettingField
+    owner: str = ""
+
+
+class Catalogue:
+    """The modules of one application. They are added at the start and stay."""
+
+    def __init__(self, registry: BackendRegistry) -> None:
+        """Begin with ``file_storage``, whose fields include those of the backends as they come."""
+        self._registry = registry
+        registry.reserve(field.name for field in CORE_FIELDS)
+        self._modules: dict[str, SettingsModule] = {}
+        self._declared: dict[str, tuple[tuple[str, ...], tuple[Declared, ...]]] = {}
+        self.add(SettingsModule(name=FILE_STORAGE, title="File storage", fields=CORE_FIELDS))
+
+    def add(self, module: SettingsModule) -> None:
+        """Add a module.
+
+        Raises:
+            ConfigurationError: it cannot be used, and why.
+        """
+        given: object = module  # a plugin may hand in anything
+        if not isinstance(given, SettingsModule) or not _NAME.fullmatch(str(given.name)):
+            raise ConfigurationError(f"{module!r} is no settings module with a proper name")
+        if module.name in self._modules:
+            raise ConfigurationError(f"two settings modules are called {module.name}")
+        if fault := next(faults(module.fields), None):
+            raise ConfigurationError(f"settings module {module.name}: {fault}")
+        self._modules[module.name] = module
+
+    def modules(self) -> tuple[SettingsModule, ...]:
+        """All modules, each with all its fields."""
+        return tuple(self.module(name) for name in self._modules)
+
+    def module(self, name: str) -> SettingsModule:
+        """One module with all its fields.
+
+        Raises:
+            NotFoundError: there is no such module.
+        """
+        found = self._modules.get(name)
+        if found is None:
+            raise NotFoundError(f"no settings module {name!r}")
+        return replace(found, fields=tuple(each.field for each in self.declared(name)))
+
+    def check(self, name: str, values: Mapping[str, Any]) -> Mapping[str, str]:
+        """What the module itself finds wrong with these values."""
+        return dict(self._modules[name].check(values))
+
+    def declared(self, name: str) -> tuple[Declared, ...]:
+        """The fields of a module and whose they are, in order.
+
+        Raises:
+            NotFoundError: there is no such module.
+        """
+        ids = self._registry.ids()
+        known = self._declared.get(name)
+        if known is None or known[0] != ids:
+            known = self._declared[name] = ids, self._collected(name)
+        return known[1]
+
+    def _collected(self, name: str) -> tuple[Declared, ...]:
+        if name not in self._modules:
+            raise NotFoundError(f"no settings module {name!r}")
+        own = tuple(Declared(field) for field in self._modules[name].fields)
+        if name != FILE_STORAGE:
+            return own
+        return own + tuple(
+            Declared(field, backend_id)
+            for backend_id in self._registry.ids()
+            for field in self._registry.fields_of(backend_id)
+        )
