@@ -11,6 +11,7 @@ TRASH = "/file-storage/trash"
 TOKENS = "/account/tokens"
 USERS = "/admin/users"
 ACTIVITY = "/admin/activity"
+SETTINGS = "/settings/modules/file_storage"
 
 
 def row(page: Page, file_id: str) -> Locator:

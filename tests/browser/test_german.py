@@ -12,6 +12,7 @@ from tests.browser.pages import (
     ACTIVITY,
     FILES,
     LOGIN,
+    SETTINGS,
     TOKENS,
     TRASH,
     USERS,
@@ -28,6 +29,7 @@ PLACES = {
     "selected": f"{FILES}?select=page", "nothing": f"{FILES}?q=nichts", "trash": TRASH,
     "trash-selected": f"{TRASH}?select=page", "account": ACCOUNT, "tokens": TOKENS, "new-token": f"{TOKENS}/new",
     "users": USERS, "new-user": f"{USERS}/new", "activity": f"{ACTIVITY}?date=today",
+    "settings": SETTINGS,
 }  # fmt: skip
 # What sticks out of its cell or button, icons pressed flat, and words on keys and buttons that need a second line.
 TROUBLES = """() => {
@@ -72,7 +74,7 @@ def test_everything_fits(german: Page, look: Look) -> None:
 
 @on_desktop
 def test_a_german_page_is_accessible(german: Page) -> None:
-    for address in (FILES, TRASH, USERS):
+    for address in (FILES, TRASH, USERS, SETTINGS):
         german.goto(address)
         assert_accessible(german)
 

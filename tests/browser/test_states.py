@@ -99,6 +99,7 @@ PAGES = {
     "users": "/admin/users",
     "users-new": "/admin/users/new",
     "activity": "/admin/activity",
+    "settings": "/settings/modules/file_storage",
 }
 
 

@@ -15,6 +15,8 @@ from tests.support.german import assert_german
 from tests.support.images import picture
 from tests.support.raw import field_part, file_part
 from tests.ui.conftest import BROWSE, HTMX, LOGIN, TRASH, Visitor, page_of
+from tests.ui.settings_forms import SETTINGS
+from tests.ui.settings_forms import send as send_settings
 from webapp.contracts.files import StoredFileOut
 from webapp.http.errors import STATUS_BY_CODE
 from webapp.http.i18n import catalogue
@@ -302,3 +304,43 @@ def test_accounts(house: House, anna: Visitor) -> None:
     assert "Neues Passwort gesetzt." in told(anna, send(anna, f"{of_uploader}/password", password=PASSWORD))
     assert "Konto „uploader“ gelöscht." in told(anna, send(anna, f"{of_uploader}/delete"))
     assert "Konto geändert" in assert_german(anna.get(ACTIVITY))
+
+
+# --- settings ------------------------------------------------------------------------
+
+
+def test_settings(house: House, anna: Visitor) -> None:
+    house.upload()
+    house.configure(trash_retention_days=7, max_file_size_bytes=1_500_000, s3_access_key_id="AKIAZ5XN2QTL7HDP4WCE")
+    house.configure(s3_secret_access_key="ein geheimer Text")
+    assert "1,5 MB" in anna.get(SETTINGS).text
+    assert_german(anna.get(SETTINGS))
+    assert_german(send_settings(anna, replace="s3_secret_access_key"))
+    said = told(anna, send_settings(anna, trash_retention_days="9", max_file_size_bytes="1.500 MB"))
+    assert "Gespeichert." in said
+    assert "1.500 MB" not in said
+
+
+def test_settings_that_are_refused(house: House, fritz: Visitor) -> None:
+    cases: dict[str, dict[str, str]] = {
+        "Möglich ist 1 Tag bis 3.650 Tage": {"trash_retention_days": "0"},
+        "Nötig ist eine Größe": {"max_file_size_bytes": "viel"},
+        "kein Medientyp": {"allowed_content_types": "nichts"},
+        "3 bis 63 Kleinbuchstaben": {"s3_bucket": "X"},
+    }
+    for sentence, values in cases.items():
+        assert sentence in assert_german(send_settings(fritz, **values), 422)
+
+
+def test_settings_that_somebody_else_saved(house: House, fritz: Visitor) -> None:
+    page = fritz.open(SETTINGS)
+    house.configure(trash_retention_days=90)
+    answer = send_settings(fritz, page, trash_retention_days="60", max_file_size_bytes="5 MB")
+    assert "Fremden Wert nehmen:" in assert_german(answer, 409)
+
+
+def test_a_connection_test(house: House, fritz: Visitor) -> None:
+    answer = send_settings(fritz, path="/test", headers=HTMX, probe="filesystem")
+    assert "Die Verbindung steht" in assert_german(answer)
+    answer = send_settings(fritz, path="/test", probe="filesystem", fs_root_path="/etc")
+    assert "Nichts wurde getestet" in assert_german(answer, 422)

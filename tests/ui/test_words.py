@@ -21,7 +21,10 @@ CALLED = re.compile(r"\b(?:t|rich)\(\s*[\"']([^\"'{]+)[\"']\s*[,)]")
 MADE = (
     "errors.", "validation.", "roles.", "appearance.themes.", "appearance.densities.", "error_page.titles.", "kinds.",
     "backends.", "size.", "time.months.", "toasts.trashed", "toasts.restored", "toasts.purged", "activity.columns.",
-    "appearance.unit_names.", "events.", "tokens.may.",
+    "appearance.unit_names.", "events.", "tokens.may.", "settings.fields.", "settings.choices.",
+    "settings.backends.", "settings.sections.", "settings.titles.", "settings.abouts.", "settings.amounts.",
+    "settings.problems.", "settings.probe.steps.", "settings.probe.causes.",
+    "settings.units.",
 )  # fmt: skip
 PUT_TOGETHER = {
     *(f"filters.families.{family}".removesuffix(".other") for family in FAMILIES),

@@ -18,5 +18,10 @@ listen(async (files) => {
   else toast({ kind: "bad", text: t("js.offline") });
 });
 
+/* Settings are changed rarely: what helps with that comes with the form, which works without it. */
+const settings = () => { if (document.getElementById("settings-form")) import("./js/settings.js").catch(() => {}); };
+document.addEventListener("htmx:afterSettle", settings);
+settings();
+
 /* Another tab may be waiting until somebody has signed in. */
 new BroadcastChannel("stowage").postMessage("opened");

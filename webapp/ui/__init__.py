@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, url_for
 
 from webapp.http.auth import public
-from webapp.ui import account, activity, files, menu, palette, previews, tokens, trash, uploads, users, words
+from webapp.ui import account, activity, files, menu, palette, previews, settings, tokens, trash, uploads, users, words
 from webapp.ui.addresses import see
 
 home = Blueprint("home", __name__)
@@ -20,5 +20,5 @@ def register(app: Flask) -> None:
     words.register(app)
     menu.register(app)
     app.register_blueprint(home)
-    for page in (account, activity, files, palette, previews, tokens, trash, uploads, users):
+    for page in (account, activity, files, palette, previews, settings, tokens, trash, uploads, users):
         app.register_blueprint(page.blueprint)

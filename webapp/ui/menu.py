@@ -24,9 +24,12 @@ OURS = (
     MenuEntry("menu.files", "/file-storage", "files", order=40),
     MenuEntry("menu.trash", "/file-storage/trash", "trash-2", order=50, roles=EVERYBODY),
     MenuEntry("menu.activity", "/admin/activity", "activity", group="Admin", order=60),
+    MenuEntry("menu.settings", "/settings/modules/file_storage", "settings-2", group="Admin", order=65),
     MenuEntry("menu.users", "/admin/users", "users", group="Admin", order=70),
     MenuEntry("menu.tokens", "/account/tokens", "key-round", group="Account", order=80, roles=EVERYBODY),
 )
+_AREAS = {"/settings/modules/file_storage": "/settings"}
+"""Where more pages belong to an entry than those below its own."""
 GROUPS = {"Content": "menu.groups.content", "Admin": "menu.groups.admin", "Account": "menu.groups.account"}
 
 
@@ -89,8 +92,8 @@ class Menu:
     def _current(self) -> MenuEntry | None:
         """The entry whose page, or a page below it, is looked at: the most exact one."""
         path = f"{request.path.rstrip('/')}/"
-        above = [entry for entry in self._entries if path.startswith(f"{entry.href.rstrip('/')}/")]
-        return max(above, key=lambda entry: len(entry.href), default=None)
+        above = [entry for entry in self._entries if path.startswith(f"{_area(entry)}/")]
+        return max(above, key=lambda entry: len(_area(entry)), default=None)
 
     def _address(self, href: str) -> str:
         """Where ``href`` ends up: following a redirect to the same address with a slash costs a request each time."""
@@ -130,6 +133,11 @@ def groups() -> list[Group]:
     """What whoever is asking is shown; nothing where nobody knows who that is."""
     caller = g.get("caller")
     return [] if caller is None else of(current_app).groups(caller.role)
+
+
+def _area(entry: MenuEntry) -> str:
+    href = entry.href.rstrip("/")
+    return _AREAS.get(href, href)
 
 
 def _is_label(text: str) -> bool:
