@@ -1,3 +1,3 @@
 """What all tests share."""
 
-pytest_plugins = ["tests.support.postgres", "tests.support.app", "tests.support.server_fixtures"]
+pytest_plugins = ["tests.support.postgres", "tests.support.app", "tests.support.server_fixtures", "tests.support.s3"]

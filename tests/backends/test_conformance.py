@@ -20,10 +20,14 @@ class TestFilesystemBackend(BackendConformance):
 
 
 class TestMemoryBackend(BackendConformance):
+    most_memory = None  # its store is memory
+
     def make_backend(self) -> StorageBackend:
         return MemoryBackend({"memory_room": "one"})
 
 
 class TestLinkBackend(BackendConformance):
+    most_memory = None
+
     def make_backend(self) -> StorageBackend:
         return LinkBackend({"memory_room": "one"})

@@ -57,17 +57,20 @@ class Server:
 
     # Life
 
-    def start(self, patience: float = 60) -> "Server":
+    def start(self, patience: float = 60, *, ready: str = "/readyz") -> "Server":
+        """``ready`` answers 200 when it is up; without a backend that works, only ``/healthz`` does."""
         command = [*self.prefix, stowage(), "serve", "--port", str(self.port)]
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
                 command, env=self.environ, stdout=log, stderr=log, cwd=self.data_dir, start_new_session=True
             )
-        self.wait_until_ready(patience)
+        self.wait_until_ready(patience, ready)
         return self
 
-    def wait_until_ready(self, patience: float = 60) -> None:
-        assert eventually(self._is_ready, patience), f"the server does not get ready:\n{self.log()[-3000:]}"
+    def wait_until_ready(self, patience: float = 60, ready: str = "/readyz") -> None:
+        assert eventually(lambda: self._answers(ready), patience), (
+            f"the server does not get ready:\n{self.log()[-3000:]}"
+        )
 
     def stop(self, patience: float = 45) -> int:
         """Ask it to stop and return its exit status."""
@@ -115,11 +118,11 @@ class Server:
     def log(self) -> str:
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
-    def _is_ready(self) -> bool:
+    def _answers(self, path: str) -> bool:
         if self.process.poll() is not None:
             raise AssertionError(f"the server went away ({self.process.returncode}):\n{self.log()[-3000:]}")
         try:
-            return requests.get(f"{self.url}/readyz", timeout=3).status_code == 200
+            return requests.get(f"{self.url}{path}", timeout=3).status_code == 200
         except (requests.ConnectionError, requests.Timeout):
             return False
 
