@@ -244,7 +244,7 @@ def settings_unset(module: str, name: str, *, force: bool) -> None:
 @settings.command("check")
 @click.option("--offline", is_flag=True, help="Do not try the backend.")
 def settings_check(*, offline: bool) -> None:
-    """Say what is wrong with the settings, and try the backend as the settings page does. Exit code 1 if anything is."""
+    """Say what is wrong with the settings, and try the backend as their page does. Exit code 1 if anything is."""
     with _app().app_context():
         wrong = [*_broken_settings(), *([] if offline else _failed_steps())]
     for line in wrong:

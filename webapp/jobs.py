@@ -35,6 +35,8 @@ class Schedule:
             ("recover", 5, removals.recover),
             ("retry removals", 15, removals.retry),
             ("purge expired", 60, removals.purge_expired),
+            ("find out checksums", 5, services.checksums.find_out),
+            ("clear expired direct uploads", 60, services.direct.clear_expired),
             ("forget expired", 300, forget_expired),
         ]
         self._due = dict.fromkeys((name for name, _, _ in self._jobs), 0.0)

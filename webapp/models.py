@@ -11,8 +11,10 @@ from webapp.db import Base, BigId, EventRow, UtcDateTime
 
 __all__ = [
     "ApiToken",
+    "DirectUpload",
     "EventRow",
     "IdempotencyKey",
+    "PendingChecksum",
     "PendingRemoval",
     "Setting",
     "SettingVersion",
@@ -217,6 +219,37 @@ class IdempotencyKey(Base):
     fingerprint: Mapped[str] = mapped_column(sa.String(64))
     result: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+
+
+class DirectUpload(Base):
+    """An upload whose parts go straight to the store; kept until it expires, so that completing it twice is fine."""
+
+    __tablename__ = "direct_upload"
+
+    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
+    key: Mapped[str] = mapped_column(sa.String(512), unique=True)
+    backend: Mapped[str] = mapped_column(sa.String(32))
+    location: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    reference: Mapped[str] = mapped_column(sa.Text)
+    filename: Mapped[str] = mapped_column(sa.String(255))
+    content_type: Mapped[str] = mapped_column(sa.Text)
+    size_bytes: Mapped[int] = mapped_column(sa.BigInteger)
+    part_size: Mapped[int] = mapped_column(sa.BigInteger)
+    checksum_sha256: Mapped[str | None] = mapped_column(sa.String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
+    file_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+
+
+class PendingChecksum(Base):
+    """A file whose bytes went straight to the store, and that has to be read once to know its checksum."""
+
+    __tablename__ = "pending_checksum"
+
+    file_id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
+    expected: Mapped[str | None] = mapped_column(sa.String(64))
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
 
 
 class PendingRemoval(Base):

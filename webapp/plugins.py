@@ -65,9 +65,7 @@ class Host:
         self._add_menu_entry(entry)
 
 
-def load(
-    registry: BackendRegistry, settings: SettingsDoor, add_menu_entry: Callable[[MenuEntry], None]
-) -> None:
+def load(registry: BackendRegistry, settings: SettingsDoor, add_menu_entry: Callable[[MenuEntry], None]) -> None:
     """Register the backends and set up the plugins that are installed."""
     host = Host(registry, settings, add_menu_entry)
     for entry in entry_points(group=BACKENDS):

@@ -15,7 +15,7 @@ UPLOAD, DOWNLOAD, DELETE, MANAGE = (
     Permission.DELETE,
     Permission.MANAGE,
 )
-TOKENS, USERS = Permission.TOKENS, Permission.USERS
+TOKENS, USERS, SETTINGS = Permission.TOKENS, Permission.USERS, Permission.SETTINGS
 FORM = {
     "data": b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\na\r\n--x--\r\n',
     "content_type": "multipart/form-data; boundary=x",
@@ -43,6 +43,10 @@ ROUTES: list[tuple[str, str, Permission, dict[str, object], int]] = [
     ("POST", "/api/users", USERS, {"json": {"username": "new", "password": PASSWORD, "role": "user"}}, 201),
     ("PATCH", "/api/users/{user}", USERS, {"json": {"active": True}}, 200),
     ("DELETE", "/api/users/{user}", USERS, {}, 204),
+    ("GET", "/api/settings/modules", SETTINGS, {}, 200),
+    ("GET", "/api/settings/modules/file_storage", SETTINGS, {}, 200),
+    ("PUT", "/api/settings/modules/file_storage", SETTINGS, {"json": {"values": {}}}, 200),
+    ("POST", "/api/settings/modules/file_storage/test", SETTINGS, {"json": {"values": {}}}, 200),
 ]
 IDS = [f"{method} {path}" for method, path, *_ in ROUTES]
 EVERY = pytest.mark.parametrize(("method", "path", "permission", "body", "status"), ROUTES, ids=IDS)

@@ -191,6 +191,10 @@ def test_a_token_of_file_scopes_does_not_manage_tokens_users_or_settings(server:
         ("POST", "/api/users"),
         ("PATCH", f"/api/users/{NO_SUCH_ID}"),
         ("DELETE", f"/api/users/{NO_SUCH_ID}"),
+        ("GET", "/api/settings/modules"),
+        ("GET", "/api/settings/modules/file_storage"),
+        ("PUT", "/api/settings/modules/file_storage"),
+        ("POST", "/api/settings/modules/file_storage/test"),
     ):
         problem(client.request(method, path), "forbidden")
     assert set(client.get("/api/me").json()["permissions"]) <= set(scopes)

@@ -90,6 +90,8 @@ def test_the_document_names_every_route_of_the_contract(tried: tuple[Server, Pat
         "/api/tokens/{id}": {"delete"},
         "/api/users": {"get", "post"},
         "/api/users/{id}": {"patch", "delete"},
+        "/api/settings/modules/{name}": {"get", "put"},
+        "/api/settings/modules/{name}/test": {"post"},
         "/healthz": {"get"},
         "/readyz": {"get"},
     }

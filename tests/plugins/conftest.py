@@ -9,6 +9,9 @@ import pytest
 from tests.support.app import House, make_house
 from webapp import plugins
 
+collect_ignore = ["stowage-sqlite-archive"]
+"""A package of its own, whose tests see nothing of ours: ``test_backend_package`` runs them."""
+
 
 @pytest.fixture
 def install(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:

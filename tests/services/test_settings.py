@@ -7,9 +7,9 @@ import sqlalchemy as sa
 
 from tests.backends.fakes import MemoryBackend
 from tests.support.app import House
-from webapp.contracts.settings import SettingField
 from webapp.contracts.errors import ConfigurationError
 from webapp.contracts.events import Event, SettingsChanged
+from webapp.contracts.settings import SettingField
 from webapp.db import table
 from webapp.http.i18n import has
 from webapp.models import Setting

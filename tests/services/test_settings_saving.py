@@ -57,6 +57,14 @@ def test_of_saves_at_once_one_wins_and_the_others_are_told(house: House) -> None
     assert sum(isinstance(each, VersionConflictError) for each in outcomes) == 3
 
 
+def test_of_equal_saves_at_once_one_is_told_of(house: House, heard: list[Event]) -> None:
+    def save() -> object:
+        return house.services.settings.update(FILE_STORAGE, {"trash_retention_days": 7})
+
+    assert house.together(save, save, save, save) == [1, 1, 1, 1]
+    assert [event.names for event in heard if isinstance(event, SettingsChanged)] == [("trash_retention_days",)]
+
+
 def test_what_stays_as_it_is_is_not_written_and_nobody_is_told(inside: House, heard: list[Event]) -> None:
     inside.configure(trash_retention_days=30, backend="filesystem", allowed_content_types=[], fs_root_path="./uploads")
     assert names(inside) == set()
@@ -157,7 +165,8 @@ def test_a_backend_refuses_what_cannot_work_together(inside: House) -> None:
 
 def test_all_that_is_wrong_is_said_at_once(inside: House) -> None:
     inside.registry.register(VaultBackend)
-    assert set(refused(inside, backend="vault", vault_key_id="AKIA", trash_retention_days=0, allowed_content_types="x")) == {
+    wrong = {"vault_key_id": "AKIA", "trash_retention_days": 0, "allowed_content_types": "x"}
+    assert set(refused(inside, backend="vault", **wrong)) == {
         "vault_secret",
         "trash_retention_days",
         "allowed_content_types",

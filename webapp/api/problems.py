@@ -14,6 +14,13 @@ _EXTRAS: dict[str, Any] = {
     "content_type": {**_TEXT, "description": "The type that is not allowed, with `bad_type`."},
     "permission": {**_TEXT, "description": "The permission that is missing, with `forbidden`."},
     "field": {**_TEXT, "description": "The field that is in the way, with `conflict`."},
+    "version": {**_NUMBER, "description": "The version that counts now, with `conflict` over settings."},
+    "current": {"type": "object", "description": "What counts now of the settings sent, with that `conflict`."},
+    "missing": {
+        "type": "array",
+        "items": _NUMBER,
+        "description": "Numbers of parts that have not arrived whole, with `conflict` over a direct upload.",
+    },
     "retry_after": {**_NUMBER, "description": "Seconds to wait, with `rate_limited`."},
     "errors": {
         "type": "array",

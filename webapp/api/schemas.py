@@ -83,6 +83,10 @@ class Schemas:
             return _or_null(self._of_type(inner, f, sent_by_client=sent_by_client))
         if isinstance(kind, type) and is_dataclass(kind):
             return self._reference(kind, sent_by_client=sent_by_client)
+        if get_origin(kind) is dict:
+            values = get_args(kind)[1]
+            inner = {} if values is Any else self._item(values, f, sent_by_client=sent_by_client)
+            return {"type": "object", "additionalProperties": inner}
         if get_origin(kind) in (list, tuple):
             items = self._item(get_args(kind)[0], f, sent_by_client=sent_by_client)
             return {"type": "array", "items": items, **_limits(f, list, sent_by_client=sent_by_client)}

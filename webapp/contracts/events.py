@@ -51,6 +51,16 @@ class FileRenamed(_FileEvent):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileVerified(_FileEvent):
+    """The checksum of a file whose bytes went straight to the store was found out by reading it.
+
+    ``matches`` is whether it is the one that was announced, None where none was.
+    """
+
+    matches: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FileDeleted(_FileEvent):
     """A file was moved to the trash, or purged without having been there (``permanent``)."""
 
@@ -132,6 +142,7 @@ class SignedIn(Event):
 EVENT_TYPES: tuple[type[Event], ...] = (
     FileUploaded,
     FileRenamed,
+    FileVerified,
     FileDeleted,
     FileRestored,
     FilePurged,

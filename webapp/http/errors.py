@@ -31,6 +31,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "rate_limited": 429,
     "backend_error": 500,
     "internal_error": 500,
+    "direct_upload_unsupported": 501,
     "storage_full": 507,
 }
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -95,7 +96,7 @@ def _is_browser() -> bool:
 def _refused(error: StowageError) -> Response:
     code = error.code if error.code in STATUS_BY_CODE else "internal_error"
     status = STATUS_BY_CODE[code]
-    if status >= 500:
+    if status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED:
         log.error("%s: %s", code, error, exc_info=error)
     if isinstance(error, ValidationError):
         return problem(code, {"errors": sentences(error)})
@@ -104,7 +105,7 @@ def _refused(error: StowageError) -> Response:
 
 def _shown(error: StowageError) -> dict[str, Any]:
     """Data that may leave the house, by name: a new kind of data has to be added here."""
-    names = ("max_bytes", "content_type", "permission", "field", "retry_after")
+    names = ("max_bytes", "content_type", "permission", "field", "retry_after", "version", "current", "missing")
     return {name: error.data[name] for name in names if name in error.data}
 
 

@@ -90,6 +90,8 @@ def _unwrapped(kind: Any) -> tuple[Any, bool]:
 def _converted(kind: Any, f: Field[Any], value: Any, *, from_text: bool) -> Any:
     if get_origin(kind) is list:
         return _items(get_args(kind)[0], f, value)
+    if get_origin(kind) is dict:
+        return _object(value)
     if kind is int:
         return _bounded(f, _integer(value, from_text=from_text))
     if kind is bool:
@@ -108,6 +110,13 @@ def _items(kind: Any, f: Field[Any], value: Any) -> list[Any]:
     if len(value) > most:
         raise _WrongError("too_many", most=most)
     return [_converted(kind, f, item, from_text=False) for item in value]
+
+
+def _object(value: Any) -> dict[str, Any]:
+    """Names to whatever JSON knows: what is in there is for somebody else to judge."""
+    if not isinstance(value, dict):
+        raise _WrongError("not_an_object")
+    return value
 
 
 def _integer(value: Any, *, from_text: bool) -> int:
@@ -163,4 +172,7 @@ def _text(f: Field[Any], value: Any) -> str:
     choices = f.metadata.get("choices")
     if choices and value not in choices:
         raise _WrongError("not_a_choice", choices=", ".join(choices))
+    pattern = f.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern, value):
+        raise _WrongError("bad_pattern")
     return value.encode("utf-8", "replace").decode("utf-8")

@@ -6,6 +6,8 @@ from webapp.backends.registry import BackendRegistry
 from webapp.config import Config
 from webapp.services.activity import ActivityService
 from webapp.services.bulk import BulkService
+from webapp.services.checksums import ChecksumService
+from webapp.services.direct import DirectUploadService
 from webapp.services.facets import FacetService
 from webapp.services.files import FileService
 from webapp.services.listing import ListingService
@@ -38,6 +40,8 @@ class Services:
     thumbnails: ThumbnailService
     previews: PreviewService
     probe: ProbeService
+    direct: DirectUploadService
+    checksums: ChecksumService
 
 
 def build(config: Config, registry: BackendRegistry) -> Services:
@@ -59,4 +63,6 @@ def build(config: Config, registry: BackendRegistry) -> Services:
         thumbnails=ThumbnailService(settings),
         previews=PreviewService(settings),
         probe=ProbeService(settings, config),
+        direct=DirectUploadService(settings),
+        checksums=ChecksumService(settings),
     )

@@ -55,6 +55,16 @@ class VersionConflictError(ConflictError):
     """Somebody else saved meanwhile; ``version`` is the one that counts now."""
 
 
+class PartsMissingError(ConflictError):
+    """The store does not have all parts of an upload; ``missing`` names some."""
+
+
+class DirectUploadUnsupportedError(StowageError):
+    """The backend in use takes no uploads from clients directly."""
+
+    code: ClassVar[str] = "direct_upload_unsupported"
+
+
 class TooLargeError(StowageError):
     """More bytes than allowed; ``max_bytes`` says how many are."""
 

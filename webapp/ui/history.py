@@ -13,6 +13,7 @@ from webapp.ui.sentences import rich
 ICONS = {
     "FileUploaded": "upload",
     "FileRenamed": "pencil",
+    "FileVerified": "shield-check",
     "FileDeleted": "trash-2",
     "FileErased": "ban",
     "FileRestored": "undo-2",
@@ -109,6 +110,7 @@ _EXTRAS: dict[str, Callable[[Payload], str]] = {
     "FilePurged": _size,
     "FileRestored": _size,
     "FileRenamed": lambda payload: str(payload.get("previous_filename", "")),
+    "FileVerified": lambda payload: t("events.not_announced") if payload.get("matches") is False else "",
     "SettingsChanged": lambda payload: str(payload.get("module", "")),
     "UserCreated": _role,
     "UserChanged": _changed,

@@ -79,6 +79,12 @@ def _require(found: int, expected: int | None) -> None:
         raise VersionConflictError("the settings were saved meanwhile", version=found)
 
 
+def take_back(tx: db.Transaction, module: str) -> int:
+    """End a save that turned out to change nothing; returns the version as it was."""
+    back = sa.update(_versions).where(_versions.c.module == module).values(version=_versions.c.version - 1)
+    return int(tx.execute(back.returning(_versions.c.version)).scalar_one())
+
+
 def write(tx: db.Transaction, module: str, values: Mapping[str, object], user_id: str | None) -> None:
     """Write values; None takes a value away."""
     for name, value in sorted(values.items()):

@@ -186,6 +186,8 @@ class SettingsService:
             before = self._snapshots.read(tx.connection, module)
             plan = self._planner.plan(module, fitting, before)
             self._require(module, plan, {}, confirm_in_use=confirm_in_use)
+            if not plan.changed:  # somebody saved just this, a moment ago
+                return rows.take_back(tx, module)
             rows.write(tx, module, self._sealed(module, plan), (actor or {}).get("actor_id"))
             if module == FILE_STORAGE:
                 self._note_places(tx, plan, before)
