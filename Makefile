@@ -50,7 +50,8 @@ check: lint type imports test  ## All of the above checks
 bench: $(VENV)/.bench  ## Measure, and write benchmarks/results.md
 	$(BIN)/python -m benchmarks $(ARGS)
 
-docs: $(VENV)/.runtime  ## Write docs/openapi.json from the code
+docs: $(VENV)/.runtime  ## Write docs/openapi.json and the tables of docs/settings.md from the code
+	$(BIN)/python -m tools.settings_docs
 	$(BIN)/stowage openapi > docs/openapi.json.new
 	mv docs/openapi.json.new docs/openapi.json
 

@@ -3,6 +3,7 @@
 import re
 
 from tests.architecture.sources import ROOT, all_modules, document, listed, python_files
+from tools import settings_docs
 from webapp.contracts.settings import SettingField
 
 VARIABLE = re.compile(r"\bSTOWAGE_[A-Z0-9_]*[A-Z0-9]\b")
@@ -12,6 +13,12 @@ def test_every_setting_is_documented() -> None:
     text = document("settings.md")
     missing = sorted(field.name for field in _fields() if f"`{field.name}`" not in text)
     assert not missing, f"docs/settings.md lacks these settings:{listed(missing)}"
+
+
+def test_the_tables_of_the_settings_are_those_of_the_code() -> None:
+    text = document("settings.md")
+    assert text.count("<!-- fields of ") == len(settings_docs.TABLES)
+    assert settings_docs.renewed(text) == text, "docs/settings.md is out of date: make docs"
 
 
 def test_every_setting_says_what_it_is_for() -> None:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 
 from webapp import db
 from webapp.api.describe import describe
+from webapp.contracts.errors import StorageError
 from webapp.http import answers
 from webapp.http.auth import public
 from webapp.http.context import services
@@ -21,7 +22,7 @@ blueprint = Blueprint("health", __name__)
 class HealthOut:
     """How it is."""
 
-    status: str = field(metadata={"choices": ("ok", "ready", "unavailable")})
+    status: str = field(metadata={"choices": ("ok", "ready", "degraded", "unavailable")})
 
 
 @blueprint.get("/healthz")
@@ -36,12 +37,17 @@ def healthz() -> Response:
 @public
 @describe(summary="Tell whether it can work: database and backend", answers={200: HealthOut, 503: HealthOut})
 def readyz() -> Response:
-    """The database is there with its tables, and the settings name a backend that can be made."""
+    """The database is there with its tables. ``degraded``: the settings name no backend that can be made."""
     try:
         with db.read() as connection:
             connection.execute(sa.select(User.id).limit(1))
-        services().settings.active_place(services().settings.current())
     except Exception:
         log.exception("not ready")
         return answers.json(HealthOut(status="unavailable"), 503)
+    try:
+        services().settings.active_place(services().settings.current())
+    except StorageError:
+        # All nodes share the settings: with 503, a proxy would take away the very page that mends them.
+        log.warning("the backend in use cannot work", exc_info=True)
+        return answers.json(HealthOut(status="degraded"))
     return answers.json(HealthOut(status="ready"))

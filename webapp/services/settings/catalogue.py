@@ -35,7 +35,10 @@ CORE_FIELDS: tuple[SettingField, ...] = (
     SettingField(
         name="allowed_content_types",
         label="Allowed types",
-        help="Media types accepted, such as image/png or image/*. Empty: all of them.",
+        help=(
+            "Media types accepted, such as image/png or image/*. Empty: all of them. Both what the client says and"
+            " what the bytes look like has to be allowed."
+        ),
         type="list",
         format="media_types",
     ),
