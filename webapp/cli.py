@@ -11,18 +11,18 @@ from pathlib import Path
 import click
 import flask_migrate
 import orjson
-import sqlalchemy.exc
 from flask import Flask
 
 from webapp import config, db
 from webapp.api import openapi
 from webapp.app import create_app
-from webapp.contracts.errors import StowageError
+from webapp.contracts.errors import ConfigurationError, StowageError
 from webapp.http import errors
 from webapp.http.i18n import t
 from webapp.services import Services
 from webapp.services.access import ROLE_ADMIN, Caller, permissions_of
 from webapp.services.errors import ConflictError, NotFoundError, ValidationError
+from webapp.services.settings import FILE_STORAGE
 
 FIRST_ADMIN = "admin"
 MALLOC = {
@@ -55,8 +55,9 @@ def main() -> None:
     except ValidationError as exc:
         wrong = "; ".join(f"{e['field']}: {e['message']}" for e in errors.sentences(exc))
         _fail(wrong)
-    except sqlalchemy.exc.DBAPIError as exc:
-        _fail(f"The database is not ready; `stowage db upgrade` makes its tables. ({type(exc.orig).__name__})")
+    except db.DATABASE_ERRORS as exc:
+        kind = type(getattr(exc, "orig", exc)).__name__
+        _fail(f"The database is not ready; `stowage db upgrade` makes its tables. ({kind})")
     except StowageError as exc:
         _fail(f"{t(f'errors.{exc.code}')} ({exc})")
 
@@ -199,7 +200,7 @@ def settings() -> None:
 
 
 @settings.command("get")
-@click.argument("module", default="file_storage")
+@click.argument("module", default=FILE_STORAGE)
 @click.argument("name", required=False)
 def settings_get(module: str, name: str | None) -> None:
     """Show the settings of MODULE, or only NAME. Secrets are never shown, only whether they are set."""
@@ -233,12 +234,12 @@ def settings_set(module: str, pairs: tuple[str, ...]) -> None:
 
 @settings.command("unset")
 @click.argument("module")
-@click.argument("name")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
 @click.option("--force", is_flag=True, help="Also where files cannot be read any more without it.")
-def settings_unset(module: str, name: str, *, force: bool) -> None:
-    """Set NAME of MODULE back to its default; a secret is removed."""
+def settings_unset(module: str, names: tuple[str, ...], *, force: bool) -> None:
+    """Set NAMEs of MODULE back to their defaults, all or none; secrets are removed."""
     with _app().app_context():
-        _services().settings.update(module, {name: None}, confirm_in_use=force)
+        _services().settings.update(module, dict.fromkeys(names), confirm_in_use=force)
 
 
 @settings.command("check")
@@ -246,12 +247,22 @@ def settings_unset(module: str, name: str, *, force: bool) -> None:
 def settings_check(*, offline: bool) -> None:
     """Say what is wrong with the settings, and try the backend as their page does. Exit code 1 if anything is."""
     with _app().app_context():
-        wrong = [*_broken_settings(), *([] if offline else _failed_steps())]
+        wrong = [*_broken_settings(), *_broken_backend(offline=offline)]
     for line in wrong:
         click.echo(line)
     if wrong:
         sys.exit(1)
     click.echo(t("settings.check.fine"))
+
+
+@settings.command("places")
+def settings_places() -> None:
+    """List the places that credentials are kept for: those of now, and former ones that files may be in."""
+    with _app().app_context():
+        for each in _services().settings.places():
+            where = orjson.dumps(each.location, option=orjson.OPT_SORT_KEYS).decode()
+            remark = "" if each.is_readable else f"  # {t('settings.problems.unreadable_secret')}"
+            click.echo(f"{each.backend} {where} {each.updated_at:%Y-%m-%d}{remark}")
 
 
 @settings.command("reseal")
@@ -270,13 +281,24 @@ def _broken_settings() -> Iterator[str]:
     for backend in service.backends():
         if not backend.installed:
             yield t("settings.check.not_installed", backend=backend.id, count=backend.files)
+    if unreadable := len(service.unreadable_places()):
+        yield t("settings.check.unreadable_places", count=unreadable)
 
 
-def _failed_steps() -> Iterator[str]:
+def _broken_backend(*, offline: bool) -> Iterator[str]:
+    """What keeps the backend in use from working; offline, as far as the settings tell."""
+    service = _services().settings
+    backend = service.current().backend
     try:
-        result = _services().probe.run("file_storage", {})
+        if offline:
+            service.candidate(FILE_STORAGE, {}, backend)
+            return
+        result = _services().probe.run(FILE_STORAGE, {}, backend)
     except ValidationError as exc:
-        yield from (f"{e['field']}: {e['message']}" for e in errors.sentences(exc))
+        yield from (f"{FILE_STORAGE}.{e['field']}: {e['message']}" for e in errors.sentences(exc))
+        return
+    except ConfigurationError:
+        yield f"{backend}: {t('settings.probe.causes.settings')}"
         return
     for step in result.steps:
         if not step.ok:

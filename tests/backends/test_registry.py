@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.backends.fakes import LinkBackend, MemoryBackend
+from tests.backends.fakes import DirectBackend, LinkBackend, MemoryBackend
 from webapp.backends import registry as registry_module
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.backends.registry import BackendRegistry
@@ -16,6 +16,7 @@ from webapp.contracts.errors import ConfigurationError
 from webapp.contracts.settings import SettingField
 
 METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
+TAKING_PARTS = [name for name in vars(DirectBackend) if name.endswith(("_parts", "_bytes", "_url")) and name[0] != "_"]
 ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local_files", "supports_recovery")
 
 
@@ -93,6 +94,16 @@ def test_a_setting_belongs_to_one_backend(registry: BackendRegistry) -> None:
         registry.register(Taking)
 
 
+@pytest.mark.parametrize("kind", ["url", "public_url"])
+def test_beside_a_secret_an_address_is_a_location(registry: BackendRegistry, kind: str) -> None:
+    fields = (
+        SettingField(name="door_url", help="The host.", format=kind),
+        SettingField(name="door_key", help="Its key.", secret=True),
+    )
+    with pytest.raises(ConfigurationError, match="door_url"):
+        registry.register(type("Leaky", (MemoryBackend,), {"backend_id": "leaky", "fields": fields}))
+
+
 def test_a_backend_takes_no_setting_of_the_core(registry: BackendRegistry) -> None:
     class Taking(MemoryBackend):
         backend_id = "taking"
@@ -127,11 +138,22 @@ def test_a_class_that_lacks_part_of_the_protocol_is_refused(registry: BackendReg
         registry.register(without(name))
 
 
-@pytest.mark.parametrize("flag", ["supports_local_files", "supports_recovery"])
+@pytest.mark.parametrize(
+    "flag", ["supports_local_files", "supports_recovery", "supports_listing", "supports_direct_upload"]
+)
 def test_a_class_has_to_have_what_its_flags_promise(registry: BackendRegistry, flag: str) -> None:
     promising = type("Promising", (MemoryBackend,), {"backend_id": "promising", flag: True})
     with pytest.raises(ConfigurationError):
         registry.register(promising)
+
+
+@pytest.mark.parametrize("name", TAKING_PARTS)
+def test_a_class_that_takes_parts_has_all_that_belongs_to_it(registry: BackendRegistry, name: str) -> None:
+    registry.register(DirectBackend)
+    own = {key: value for key, value in vars(DirectBackend).items() if key not in (name, "__dict__", "__weakref__")}
+    partial = type("Partial", (MemoryBackend,), own | {"backend_id": "partial", "fields": ()})
+    with pytest.raises(ConfigurationError, match=name):
+        registry.register(partial)
 
 
 @pytest.mark.parametrize("backend_id", ["", "x" * 33])

@@ -131,3 +131,8 @@ def test_allowing_private_ones_only_opens_private_ones(address: Address) -> None
 def test_nothing_outside_global_unicast_is_public_but_what_leads_to_ipv4(address: IPv6Address) -> None:
     ways = (IPv6Network(text) for text in ("::/96", "::ffff:0:0/96", "::ffff:0:0:0/96", "64:ff9b::/96"))
     assert refusal(address, allow_private=False) is not None or any(address in way for way in ways)
+
+
+@pytest.mark.parametrize("address", ["fd00:ec2::23", "fd00:ec2::254", "fd00:c1::a9fe:a9fe", "fd00:42::42"])
+def test_metadata_services_are_refused_over_ipv6_too(address: str) -> None:
+    assert refusal(address, allow_private=True) == "never"

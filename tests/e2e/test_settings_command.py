@@ -131,3 +131,36 @@ def test_a_secret_key_is_changed_without_losing_the_secrets(shell: Shell) -> Non
     resealed = shell.settings("reseal", **new, STOWAGE_SECRET_KEY_FALLBACKS="of the shell")
     assert resealed.returncode == 0, resealed.stderr
     assert shell.settings("check", "--offline", **new).returncode == 0
+
+
+def test_a_pair_of_keys_is_cleared_together(shell: Shell) -> None:
+    bucket = ("backend", "s3", "s3_bucket", "files", "s3_region", "eu-1")
+    keys = ("s3_access_key_id", "AKIA", "s3_secret_access_key", "quiet")
+    assert shell.settings("set", "file_storage", *bucket, *keys).returncode == 0
+    assert shell.settings("unset", "file_storage", "s3_access_key_id").returncode == 1
+    assert shell.settings("unset", "file_storage", "s3_access_key_id", "s3_secret_access_key").returncode == 0
+
+
+def test_check_names_what_the_environment_sets_wrongly(shell: Shell) -> None:
+    checked = shell.settings("check", "--offline", FILE_STORAGE_FS_ROOT_PATH="/etc")
+    assert checked.returncode == 1
+    assert checked.stdout.startswith("file_storage.fs_root_path: ")
+    checked = shell.settings("check", "--offline", FILE_STORAGE_BACKEND="s3")
+    assert "file_storage.s3_bucket: " in checked.stdout
+
+
+def test_places_are_listed_without_what_opens_them(shell: Shell) -> None:
+    keys = ("s3_access_key_id", "AKIAZ5XN", "s3_secret_access_key", "quiet")
+    shell.settings("set", "file_storage", "s3_bucket", "files", *keys)
+    listed = shell.settings("places")
+    assert listed.stdout.startswith('s3 {"s3_bucket":"files"}')
+    assert "quiet" not in listed.stdout
+    assert "AKIA" not in listed.stdout
+
+
+def test_without_tables_the_answer_is_one_line(tmp_path: Path) -> None:
+    for command in (("get",), ("set", "file_storage", "trash_retention_days", "7"), ("check",)):
+        refused = Shell(tmp_path / "empty").settings(*command)
+        assert refused.returncode == 1
+        assert refused.stderr.startswith("stowage: The database is not ready")
+        assert len(refused.stderr.splitlines()) == 1

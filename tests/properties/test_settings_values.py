@@ -148,7 +148,7 @@ def _texts(field: SettingField) -> st.SearchStrategy[str]:
 
 def with_secrets(values: dict[str, Any]) -> dict[str, Any]:
     """What goes to another host takes its secret along."""
-    moved = {OWNER[f.name] for f in FIELDS if f.format == "url" and f.name in values}
+    moved = {OWNER[f.name] for f in FIELDS if f.format in ("url", "public_url") and f.name in values}
     return {**{name: text for name, text in SECRETS.items() if OWNER[name] in moved}, **values}
 
 

@@ -59,7 +59,7 @@ def test_what_fits_is_coerced(field: SettingField, value: object, expected: obje
         (TEXT, None, "not_text"),
         (TEXT, "a\x00b", "not_text"),
         (TEXT, "a\ud800b", "not_text"),
-        (TEXT, "x" * 4097, "not_text"),
+        (TEXT, "x" * 4097, "too_long"),
         (NUMBER, "x", "not_a_number"),
         (NUMBER, "", "not_a_number"),
         (NUMBER, "1.5", "not_a_number"),

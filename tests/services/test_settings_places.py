@@ -7,9 +7,11 @@ import pytest
 import sqlalchemy as sa
 
 from tests.backends.fakes import VaultBackend
-from tests.support.app import House
+from tests.support.app import House, make_house
+from webapp import db
 from webapp.contracts.errors import ConfigurationError
 from webapp.contracts.files import StoredFileOut
+from webapp.contracts.settings import SettingField
 from webapp.db import table
 from webapp.models import StoragePlace
 from webapp.services.errors import ValidationError
@@ -21,6 +23,7 @@ places = table(StoragePlace)
 
 @pytest.fixture
 def vault(inside: House) -> Iterator[House]:
+    VaultBackend.forget()
     inside.registry.register(VaultBackend)
     VaultBackend.right.update({"https://8.8.8.8": "secret-a", "https://9.9.9.9": "secret-b"})
     inside.configure(backend="vault", **A)
@@ -36,6 +39,16 @@ def content(house: House, file: StoredFileOut) -> bytes:
         .columns(extra_metadata=sa.JSON)
     )[0][0]["location"]
     return b"".join(service.place_of(file.backend, location, service.current()).backend.get(file.key))
+
+
+def known_to_places(house: House) -> dict[str, object]:
+    """Everything that is noted about how places are opened."""
+    found: dict[str, object] = {}
+    places = house.services.settings._places
+    with db.read() as connection:
+        for each in places.all(connection):
+            found.update(places.credentials(connection, each.backend, each.location) or {})
+    return found
 
 
 def test_files_of_all_places_are_read_in_any_order_of_switches(vault: House) -> None:
@@ -89,12 +102,12 @@ def test_credentials_that_files_need_are_not_taken_away_in_passing(vault: House)
         assert refused.value.errors["vault_secret"] == ("in_use", {"files": 1})
     assert content(vault, file) == b"at a"
     vault.services.settings.update("file_storage", {"vault_secret": None, "vault_key_id": None}, confirm_in_use=True)
-    assert vault.count(StoragePlace) == 0
+    assert known_to_places(vault) == {}
 
 
 def test_without_files_they_are(vault: House) -> None:
     vault.configure(vault_secret=None, vault_key_id=None)
-    assert vault.count(StoragePlace) == 0
+    assert known_to_places(vault) == {}
 
 
 def test_nothing_is_stored_by_guess_while_a_deciding_row_is_garbage(vault: House) -> None:
@@ -144,4 +157,107 @@ def test_a_backend_that_is_not_installed_is_told_of_with_its_files(inside: House
     assert inside.services.settings.view("file_storage")["backend"].problem == "unknown_backend"
     inside.configure(trash_retention_days=3)  # other things can still be saved
     inside.configure(backend="filesystem")
+    VaultBackend.forget()
+
+
+def test_a_key_can_be_renewed_by_going_back_to_its_place(vault: House) -> None:
+    """In one save or in two, and for every room of the host."""
+    first = vault.upload(data=b"in room one")
+    vault.configure(vault_room="two")
+    second = vault.upload(data=b"in room two")
+    vault.configure(**B)
+    VaultBackend.right["https://8.8.8.8"] = "renewed"
+    vault.configure(**{**A, "vault_room": "one", "vault_secret": "renewed"})
+    vault.configure(**B)
+    assert content(vault, first) == b"in room one"
+    assert content(vault, second) == b"in room two"
+
+
+def test_a_place_that_needed_no_credentials_gets_none(inside: House) -> None:
+    inside.registry.register(VaultBackend)
+    inside.configure(backend="vault", vault_room="open")
+    first = inside.upload(data=b"open to all")
+    inside.configure(vault_room="closed", vault_key_id="KEY-OF-A-12345678", vault_secret="secret-a")
+    VaultBackend.sent.clear()
+    assert content(inside, first) == b"open to all"
+    assert VaultBackend.sent == [("None", None)]
+    VaultBackend.forget()
+
+
+def test_a_secret_of_the_environment_opens_former_rooms_of_its_host_only(sqlite_house: House) -> None:
+    pinned = make_house(
+        sqlite_house.config.data_dir,
+        FILE_STORAGE_VAULT_SECRET="secret-a",
+        FILE_STORAGE_VAULT_URL="https://8.8.8.8",
+    )
+    pinned.registry.register(VaultBackend)
+    with pinned.app.app_context():
+        pinned.configure(backend="vault", vault_key_id="KEY-OF-A-12345678")
+        first = pinned.upload(data=b"in room one")
+        pinned.configure(vault_room="two")
+        assert content(pinned, first) == b"in room one"
+    moved = make_house(
+        sqlite_house.config.data_dir,
+        FILE_STORAGE_VAULT_SECRET="secret-b",
+        FILE_STORAGE_VAULT_URL="https://9.9.9.9",
+    )
+    moved.registry.register(VaultBackend)
+    VaultBackend.sent.clear()
+    with moved.app.app_context():
+        content(moved, first)
+    assert VaultBackend.sent == [("https://8.8.8.8", None)]
+    pinned.close()
+    moved.close()
+    VaultBackend.forget()
+
+
+def test_a_field_that_is_added_later_changes_nothing_about_older_files(vault: House) -> None:
+    first = vault.upload(data=b"of an older version")
+
+    class Newer(VaultBackend):
+        fields = (*VaultBackend.fields, SettingField(name="vault_shelf", help="New.", default="", location=True))
+
+    # As after an upgrade and a restart.
+    del vault.registry._classes["vault"]
+    vault.registry.register(Newer)
+    vault.services.settings._catalogue._declared.clear()
+    vault.configure(**B, vault_shelf="top")
+    VaultBackend.sent.clear()
+    assert content(vault, first) == b"of an older version"
+    assert VaultBackend.sent == [("https://8.8.8.8", "secret-a")]
+
+
+def test_places_that_no_key_opens_are_counted_and_mended(sqlite_house: House) -> None:
+    sqlite_house.registry.register(VaultBackend)
+    with sqlite_house.app.app_context():
+        sqlite_house.configure(backend="vault", **A)
+        first = sqlite_house.upload(data=b"at a")
+        sqlite_house.configure(**B)
+    lost = make_house(sqlite_house.config.data_dir, STOWAGE_SECRET_KEY="another")
+    lost.registry.register(VaultBackend)
+    with lost.app.app_context():
+        lost.configure(vault_secret="secret-b")
+        assert len(lost.services.settings.unreadable_places()) == 1
+        lost.configure(**A)
+        lost.configure(**B)
+        assert lost.services.settings.unreadable_places() == []
+        assert content(lost, first) == b"at a"
+    lost.close()
+    VaultBackend.forget()
+
+
+def test_sealing_anew_keeps_what_is_stored_under_what_the_environment_sets(sqlite_house: House) -> None:
+    sqlite_house.registry.register(VaultBackend)
+    sqlite_house.configure(**A)
+    data_dir = sqlite_house.config.data_dir
+    pinned = make_house(data_dir, FILE_STORAGE_VAULT_SECRET="of the environment")
+    pinned.registry.register(VaultBackend)
+    with pinned.app.app_context():
+        assert pinned.services.settings.reseal() == 2
+    after = make_house(data_dir)
+    after.registry.register(VaultBackend)
+    with after.app.app_context():
+        assert after.services.settings.values("file_storage")["vault_secret"] == "secret-a"
+    pinned.close()
+    after.close()
     VaultBackend.forget()

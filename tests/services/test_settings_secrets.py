@@ -198,3 +198,23 @@ def test_a_secret_that_the_environment_sets_is_not_taken_to_another_host(sqlite_
         pinned.configure(vault_url="https://9.9.9.9")
     assert refused.value.errors == {"vault_secret": ("secret_pinned", {"variable": "FILE_STORAGE_VAULT_SECRET"})}
     pinned.close()
+
+
+def test_a_secret_of_the_environment_is_not_used_for_an_address_in_the_table(sqlite_house: House) -> None:
+    sqlite_house.registry.register(VaultBackend)
+    sqlite_house.configure(vault_url="https://9.9.9.9")
+    pinned = make_house(sqlite_house.config.data_dir, FILE_STORAGE_VAULT_SECRET=SECRET)
+    pinned.registry.register(VaultBackend)
+    with pinned.app.app_context():
+        assert known(pinned) is None
+        assert problem(pinned) == "pinned_elsewhere"
+    both = make_house(
+        sqlite_house.config.data_dir,
+        FILE_STORAGE_VAULT_SECRET=SECRET,
+        FILE_STORAGE_VAULT_URL="https://9.9.9.9",
+    )
+    both.registry.register(VaultBackend)
+    with both.app.app_context():
+        assert known(both) == SECRET
+    pinned.close()
+    both.close()

@@ -64,7 +64,7 @@ class VaultBackend:
         SettingField(name="vault_cold", help="Whether it is cold.", type="boolean", default=False),
         SettingField(name="vault_tags", help="Words.", type="list", pattern="[a-z]{1,10}"),
         SettingField(name="vault_class", help="How good.", choices=("fine", "plain"), default="fine"),
-        SettingField(name="vault_page", help="An address for browsers.", format="public_url"),
+        SettingField(name="vault_page", help="An address for browsers.", format="public_url", location=True),
         SettingField(name="vault_note", help="Any text."),
     )
 

@@ -55,6 +55,15 @@ def test_everything_that_is_known_is_told(house: House, admin: Visitor) -> None:
     assert file.filename in admin.get(f"{BROWSE}?file={file.id}").text.replace("&lt;", "<").replace("&gt;", ">")
 
 
+def test_a_checksum_that_is_being_found_out_is_said_to_be(house: House, admin: Visitor) -> None:
+    file = house.upload(name="a.bin")
+    assert "Being found out" not in page_of(panel(admin, file)).text
+    house.age(file, checksum_sha256="")
+    page = page_of(panel(admin, file))
+    assert "Being found out" in page.text
+    assert "#d-sha" not in [values.get("data-copy") for values in tags(page, "button")]
+
+
 @pytest.mark.parametrize("file_id", ["00000000-0000-0000-0000-000000000000", "trashed", "purged"])
 def test_a_file_that_is_gone_is_said_to_be(house: House, admin: Visitor, file_id: str) -> None:
     file = house.upload(name="a secret name.txt")

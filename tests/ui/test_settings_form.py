@@ -87,7 +87,7 @@ def test_a_switch_is_switched_off_and_on(cloudy: House, admin: Visitor) -> None:
 
 def test_a_list_is_a_text_with_commas(cloudy: House, admin: Visitor) -> None:
     assert send(admin, cloud_labels=" one,two,, three ").status_code == 303
-    assert saved(cloudy)["cloud_labels"] == ["one", "two", "three"]
+    assert saved(cloudy)["cloud_labels"] == ("one", "two", "three")
     assert control(admin.open(SETTINGS), "cloud_labels")["value"] == "one, two, three"
 
 

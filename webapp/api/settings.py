@@ -14,7 +14,7 @@ from webapp.http.i18n import t
 from webapp.services.access import Permission
 from webapp.services.errors import VersionConflictError
 from webapp.services.probe import ProbeStep
-from webapp.services.settings import FieldView, ModuleView
+from webapp.services.settings import FILE_STORAGE, FieldView, ModuleView
 
 blueprint = Blueprint("api_settings", __name__, url_prefix="/settings/modules")
 _VALUES = {"help": "Name to value, only what changes: null resets, an empty secret or masked value stays as it is."}
@@ -74,6 +74,16 @@ class SettingChangedOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SettingsBackendOut:
+    """A backend, as far as the settings are concerned."""
+
+    id: str
+    label: str
+    files: int = field(metadata={"help": "Files in it, those in the trash included.", "minimum": 0})
+    installed: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class SettingsOut:
     """The settings of a module as they are now."""
 
@@ -84,8 +94,14 @@ class SettingsOut:
     secrets: dict[str, SecretOut]
     schema: dict[str, Any] = field(metadata={"help": "JSON Schema (2020-12) of `values` in a save."})
     pinned: dict[str, str] = field(metadata={"help": "What the environment sets: name to variable. Read-only."})
-    changed: dict[str, SettingChangedOut] = field(metadata={"help": "What is not as it was at the first start."})
+    changed: dict[str, SettingChangedOut] = field(metadata={"help": "What was ever saved and not reset since."})
     problems: dict[str, str] = field(metadata={"help": "What is stored but cannot be used: name to a sentence."})
+    backends: list[SettingsBackendOut] = field(
+        metadata={"help": "Backends that are installed, or that files are in all the same; empty for other modules."}
+    )
+    unreadable_places: int = field(
+        metadata={"help": "Former places whose credentials no key opens: files there cannot be read."}
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,7 +204,18 @@ def _document(view: ModuleView) -> SettingsOut:
             if each.updated_at
         },
         problems={each.field.name: _problem(each) for each in view.fields if each.problem},
+        backends=_backends(view),
+        unreadable_places=len(services().settings.unreadable_places()),
     )
+
+
+def _backends(view: ModuleView) -> list[SettingsBackendOut]:
+    if view.name != FILE_STORAGE:
+        return []
+    return [
+        SettingsBackendOut(id=each.id, label=each.label, files=each.files, installed=each.installed)
+        for each in services().settings.backends()
+    ]
 
 
 def _values(view: ModuleView, only: dict[str, Any] | None = None) -> dict[str, Any]:

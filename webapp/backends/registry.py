@@ -4,11 +4,21 @@ import threading
 from collections.abc import Iterable, Iterator, Mapping
 
 from webapp.contracts.backends import StorageBackend
-from webapp.contracts.errors import ConfigurationError
+from webapp.contracts.errors import ConfigurationError, StorageError
 from webapp.contracts.settings import SettingField, faults
 
 _ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local_files", "supports_recovery")
 _METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
+_DIRECT = (
+    "least_part_bytes",
+    "most_part_bytes",
+    "most_parts",
+    "begin_parts",
+    "part_url",
+    "list_parts",
+    "complete_parts",
+    "abort_parts",
+)
 # Instances for rows written under former settings pile up only as settings change.
 _MOST_INSTANCES = 64
 
@@ -23,6 +33,8 @@ def _expected(backend_class: type[StorageBackend]) -> Iterator[str]:
         yield from ("settle", "recover")
     if getattr(backend_class, "supports_listing", False):
         yield "list_keys"
+    if getattr(backend_class, "supports_direct_upload", False):
+        yield from _DIRECT
 
 
 class BackendRegistry:
@@ -62,6 +74,11 @@ class BackendRegistry:
     def _check_fields(self, backend_class: type[StorageBackend]) -> None:
         for fault in faults(backend_class.fields):
             raise ConfigurationError(f"{backend_class.__name__}: {fault}")
+        if any(field.secret for field in backend_class.fields):
+            for field in backend_class.fields:
+                if field.format in ("url", "public_url") and not field.location:
+                    # Files of the former host would be asked of the new one, with the former one's secret.
+                    raise ConfigurationError(f"{backend_class.__name__}: beside a secret, {field.name} is a location")
         others = (each for each in self._classes.values() if each is not backend_class)
         taken = self._reserved.union(field.name for each in others for field in each.fields)
         for field in backend_class.fields:
@@ -88,10 +105,13 @@ class BackendRegistry:
         """What the backend itself finds wrong with these values; nothing if it does not look.
 
         Raises:
-            ConfigurationError: there is no such backend.
+            ConfigurationError: there is no such backend, or it fails to say.
         """
         check = getattr(self._class(backend_id), "check", None)
-        return dict(check(options)) if check else {}
+        try:
+            return dict(check(options)) if check else {}
+        except Exception as exc:
+            raise ConfigurationError(f"check of backend {backend_id} failed", cause="settings") from exc
 
     def class_of(self, backend_id: str) -> type[StorageBackend] | None:
         """The class of a backend, or None."""
@@ -113,7 +133,16 @@ class BackendRegistry:
         Raises:
             ConfigurationError: there is no such backend, or it refuses the values.
         """
-        return self._class(backend_id)(dict(options))
+        return self._made(backend_id, options)
+
+    def _made(self, backend_id: str, options: Mapping[str, object]) -> StorageBackend:
+        made = self._class(backend_id)
+        try:
+            return made(dict(options))
+        except StorageError:
+            raise
+        except Exception as exc:  # of a third party: it must not look like ours
+            raise ConfigurationError(f"backend {backend_id} failed to start", cause="settings") from exc
 
     def _make(
         self, backend_id: str, options: Mapping[str, object], key: tuple[str, tuple[tuple[str, object], ...]]
@@ -122,7 +151,7 @@ class BackendRegistry:
             if key not in self._instances:
                 if len(self._instances) >= _MOST_INSTANCES:
                     self._instances.pop(next(iter(self._instances)))
-                self._instances[key] = self._class(backend_id)(dict(options))
+                self._instances[key] = self._made(backend_id, options)
             return self._instances[key]
 
     def _class(self, backend_id: str) -> type[StorageBackend]:

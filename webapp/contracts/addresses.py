@@ -14,13 +14,15 @@ _METADATA = frozenset(
     for text in (
         "169.254.169.254",  # most clouds
         "169.254.170.2",  # credentials of Amazon's containers
-        "fd00:ec2::254",  # Amazon over IPv6
         "fd20:ce::254",  # Google over IPv6
+        "fd00:c1::a9fe:a9fe",  # Oracle over IPv6
+        "fd00:42::42",  # Scaleway over IPv6
         "100.100.100.200",  # Alibaba
         "192.0.0.192",  # Oracle
         "168.63.129.16",  # Azure's platform
     )
 )
+_METADATA_NETWORK = IPv6Network("fd00:ec2::/32")  # Amazon over IPv6, the credentials of its pods too
 _SHARED = IPv4Network("100.64.0.0/10")  # RFC 6598: carriers' and clusters' own
 _UNIQUE_LOCAL = IPv6Network("fc00::/7")
 _NAT64 = IPv6Network("64:ff9b::/96")
@@ -48,7 +50,9 @@ def refusal(address: str | Address, *, allow_private: bool) -> str | None:
 
 
 def _kind(address: Address) -> str | None:
-    if address in _METADATA or address.is_link_local or address.is_multicast or address.is_unspecified:
+    if address in _METADATA or address in _METADATA_NETWORK:
+        return "never"
+    if address.is_link_local or address.is_multicast or address.is_unspecified:
         return "never"
     if address.is_loopback or _is_private(address):
         return "private"

@@ -30,7 +30,7 @@ class SettingField:
 
     * ``"url"``: an http or https address that Stowage connects to. The address policy
       applies, and no secret saved for one host is ever used for another.
-    * ``"public_url"``: an http or https address for browsers.
+    * ``"public_url"``: the same for browsers: Stowage makes links to it, and connects only to test them.
     * ``"media_types"``: a list of ``image/png`` or ``image/*``.
     * ``"bytes"``, ``"seconds"``, ``"days"``: the unit of an integer.
     """
@@ -81,6 +81,11 @@ class SettingsModule:
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
 
 
+def is_name(text: object) -> bool:
+    """Whether a field or a module can be called so."""
+    return isinstance(text, str) and _NAME.fullmatch(text) is not None
+
+
 def faults(fields: object) -> Iterator[str]:
     """What keeps these fields from being used: a sentence for the author of each fault."""
     if not isinstance(fields, tuple) or not all(isinstance(each, SettingField) for each in fields):
@@ -93,7 +98,7 @@ def faults(fields: object) -> Iterator[str]:
 
 
 def _field_faults(field: SettingField) -> Iterator[str]:
-    if not _NAME.fullmatch(field.name):
+    if not is_name(field.name):
         yield "a name is made of lower-case letters, digits and underscores, 64 at most"
     if field.type not in TYPES or field.format not in FORMATS:
         yield "its type or format is unknown"
@@ -101,9 +106,21 @@ def _field_faults(field: SettingField) -> Iterator[str]:
         yield "a secret is a string without a default, and tells no location"
     if field.masked and (field.type != "string" or field.location):
         yield "what is masked is a string, and tells no location"
+    if field.default is not None and not _is_of_type(field):
+        yield "its default does not fit its type or choices"
     if not field.help.strip():
         yield "its help is missing"
     try:
         re.compile(field.pattern)
     except re.error:
         yield "its pattern is no regular expression"
+
+
+def _is_of_type(field: SettingField) -> bool:
+    fits = {
+        "string": isinstance(field.default, str),
+        "integer": type(field.default) is int,
+        "boolean": type(field.default) is bool,
+        "list": isinstance(field.default, list | tuple),
+    }
+    return fits[field.type] and (not field.choices or field.default in field.choices)

@@ -13,7 +13,7 @@ from webapp.contracts.backends import Recoverable
 from webapp.contracts.errors import StorageError
 from webapp.contracts.events import FilePurged
 from webapp.db import table
-from webapp.models import PendingRemoval
+from webapp.models import DirectUpload, PendingRemoval
 from webapp.services import tallies, thumbnails
 from webapp.services.rows import as_out, event_fields, files, select_stored
 from webapp.services.settings import Settings, SettingsService
@@ -23,6 +23,7 @@ log = logging.getLogger(__name__)
 BATCH = 200
 _pending = table(PendingRemoval)
 _keys = sa.select(files.c.key)
+_direct = table(DirectUpload)
 
 
 class RemovalService:
@@ -71,6 +72,10 @@ class RemovalService:
     def purge_expired(self) -> int:
         """Delete for good what has been in the trash for its time; returns how many files that were."""
         settings = self._settings.current()
+        if "trash_retention_days" in settings.snapshot.problems:
+            # The default might be shorter than what somebody meant: nothing goes for good by guess.
+            log.warning("the trash is kept: trash_retention_days cannot be used")
+            return 0
         before = datetime.now(UTC) - timedelta(days=settings.trash_retention_days)
         expired = select_stored.where(files.c.is_deleted.is_(sa.true()), files.c.deleted_at < before)
         with db.transaction() as tx:
@@ -92,15 +97,19 @@ class RemovalService:
     def recover(self) -> int:
         """Let the backends clear away what dead processes left; returns how many pieces that were.
 
-        The first time also where files were stored before: the setting may have changed since the crash.
+        Also where files were stored before, since the setting may have changed after the crash, or because of
+        what failed: where credentials are kept for it each time, and wherever rows are the first time.
         """
         settings = self._settings.current()
-        places = [] if self._recovered_all else _places_in_use()
+        places = [(each.backend, each.location) for each in self._settings.places() if each.is_readable]
+        places += [] if self._recovered_all else _places_in_use()
+        done: list[object] = []
         removed = 0
         for backend_id, location in (*places, (settings.backend, {})):
             try:
                 backend = self._settings.place_of(backend_id, location, settings).backend
-                if backend.supports_recovery:
+                if backend.supports_recovery and backend not in done:
+                    done.append(backend)
                     removed += cast("Recoverable", backend).recover(_is_known)
             except StorageError:
                 log.warning("recovery was not possible", extra={"backend": backend_id}, exc_info=True)
@@ -135,7 +144,10 @@ def _places_in_use() -> list[tuple[str, dict[str, Any]]]:
 
 
 def _is_known(key: str) -> bool:
+    """Whether something has the key: a file, a thumbnail, or an upload past Stowage, which is ended elsewhere."""
     with db.read() as connection:
-        return connection.execute(_keys.where(files.c.key == key)).first() is not None or thumbnails.is_known(
-            connection, key
+        return (
+            connection.execute(_keys.where(files.c.key == key)).first() is not None
+            or thumbnails.is_known(connection, key)
+            or connection.execute(sa.select(_direct.c.id).where(_direct.c.key == key)).first() is not None
         )

@@ -126,6 +126,8 @@ class Drawn:
     missing: list[BackendView]
     """Backends that files are in, and that are not installed."""
     saved_backend: BackendView | None
+    unreadable_places: int
+    """Former places whose credentials no key opens."""
     broken: list[Control]
 
     @property
@@ -147,6 +149,7 @@ def draw(form: SettingsForm, errors: Mapping[str, str], focus: str = "") -> Draw
     saved = view[BACKEND].value if backends else None
     return Drawn(
         sections=_sections(view, controls, {each.id: each for each in backends}),
+        unreadable_places=len(services().settings.unreadable_places()) if backends else 0,
         missing=[each for each in backends if each.files and not each.installed],
         saved_backend=next((each for each in backends if each.id == saved and each.files), None),
         broken=[control for control in controls if control.view.problem],

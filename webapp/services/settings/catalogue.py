@@ -1,17 +1,16 @@
 """Which settings there are: the modules and their fields, those of the backends included."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from webapp.backends.registry import BackendRegistry
 from webapp.contracts.errors import ConfigurationError
-from webapp.contracts.settings import SettingField, SettingsModule, faults
+from webapp.contracts.settings import SettingField, SettingsModule, faults, is_name
 from webapp.services.errors import NotFoundError
 
 FILE_STORAGE = "file_storage"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,63}", re.ASCII)
+_TAKEN = frozenset({"stowage"})
 
 CORE_FIELDS: tuple[SettingField, ...] = (
     SettingField(
@@ -90,10 +89,12 @@ class Catalogue:
             ConfigurationError: it cannot be used, and why.
         """
         given: object = module  # a plugin may hand in anything
-        if not isinstance(given, SettingsModule) or not _NAME.fullmatch(str(given.name)):
+        if not isinstance(given, SettingsModule) or not is_name(given.name):
             raise ConfigurationError(f"{module!r} is no settings module with a proper name")
         if module.name in self._modules:
             raise ConfigurationError(f"two settings modules are called {module.name}")
+        if module.name in _TAKEN:
+            raise ConfigurationError(f"{module.name} would read variables of the environment that are not its own")
         if fault := next(faults(module.fields), None):
             raise ConfigurationError(f"settings module {module.name}: {fault}")
         self._modules[module.name] = module
@@ -114,8 +115,15 @@ class Catalogue:
         return replace(found, fields=tuple(each.field for each in self.declared(name)))
 
     def check(self, name: str, values: Mapping[str, Any]) -> Mapping[str, str]:
-        """What the module itself finds wrong with these values."""
-        return dict(self._modules[name].check(values))
+        """What the module itself finds wrong with these values.
+
+        Raises:
+            ConfigurationError: it fails to say.
+        """
+        try:
+            return dict(self._modules[name].check(values))
+        except Exception as exc:
+            raise ConfigurationError(f"check of the settings {name} failed", cause="settings") from exc
 
     def declared(self, name: str) -> tuple[Declared, ...]:
         """The fields of a module and whose they are, in order.

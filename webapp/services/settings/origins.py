@@ -6,11 +6,18 @@ from typing import Any
 from webapp.services import outbound
 from webapp.services.settings.catalogue import Declared
 
+ADDRESSES = ("url", "public_url")
+"""Formats of fields whose host is sent something: the secret's proof, or a link that is signed with it."""
+
 
 def origins(owner: str, declared: Iterable[Declared], values: Mapping[str, Any]) -> str:
-    """The hosts that settings of this owner lead to, as one text that is equal only for equal hosts."""
-    urls = [values.get(each.field.name) for each in declared if each.owner == owner and each.field.format == "url"]
-    return " ".join(_origin(url) for url in urls if isinstance(url, str) and url)
+    """The hosts that settings of this owner lead to, field by field, as one text."""
+    found = []
+    for each in declared:
+        url = values.get(each.field.name)
+        if each.owner == owner and each.field.format in ADDRESSES and isinstance(url, str) and url:
+            found.append(f"{each.field.name}={_origin(url)}")
+    return " ".join(found)
 
 
 def _origin(url: str) -> str:

@@ -18,7 +18,8 @@ class Pins:
     def variable(self, module: str, field: SettingField) -> str | None:
         """Name of the variable that sets this field, if one does."""
         name = f"{module}_{field.name}".upper()
-        return name if self._environ.get(name) or self._environ.get(f"{name}_FILE") else None
+        # As Environment.text has it: a file goes before the value itself.
+        return next((each for each in (f"{name}_FILE", name) if self._environ.get(each)), None)
 
     def text(self, module: str, field: SettingField) -> str | None:
         """What it is set to; None where that cannot be read. Files are read once."""

@@ -2,8 +2,8 @@
 
 Each save that concerns a backend notes its location with the credentials of that
 moment. A file is read with the credentials of its own place, whatever the
-settings name by then; credentials that are renewed at one place are renewed at
-every other place where the same ones were in use.
+settings name by then. Credentials that are renewed at one place are renewed at
+every other place of the same hosts where the same ones were in use.
 """
 
 import hashlib
@@ -41,6 +41,18 @@ class Place:
     location: dict[str, Any]
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class NotedPlace:
+    """A place that credentials are kept for."""
+
+    id: str
+    backend: str
+    location: dict[str, Any]
+    is_readable: bool
+    """Whether a key opens them."""
+    updated_at: datetime
+
+
 class Places:
     """The credentials of places, sealed."""
 
@@ -54,12 +66,23 @@ class Places:
         row = _by_id.first(connection, id=place_id)
         return None if row is None else self._opened(place_id, row.sealed)
 
+    def all(self, connection: Connection) -> list[NotedPlace]:
+        """All places, the last one noted first."""
+        found = connection.execute(sa.select(_places).order_by(_places.c.updated_at.desc())).all()
+        return [
+            NotedPlace(
+                id=row.id,
+                backend=row.backend,
+                location=orjson.loads(row.location),
+                is_readable=self._opened(row.id, row.sealed) is not None,
+                updated_at=row.updated_at,
+            )
+            for row in found
+        ]
+
     def note(self, tx: db.Transaction, backend_id: str, location: Mapping[str, Any], credentials: Credentials) -> None:
-        """Keep the credentials of a place; with none, forget it."""
+        """Keep the credentials of a place. None at all are noted too: the place is not opened with another's."""
         place_id = _id(backend_id, location)
-        if not credentials:
-            tx.execute(sa.delete(_places).where(_places.c.id == place_id))
-            return
         row = {
             "id": place_id,
             "backend": backend_id,
@@ -83,10 +106,8 @@ class Places:
         """Seal everything that can be opened with the newest key; return how many places that were."""
         done = 0
         for row in tx.execute(sa.select(_places)).all():
-            credentials = self._opened(row.id, row.sealed)
-            if credentials is not None:
-                sealed = self._sealed(row.id, credentials)
-                tx.execute(sa.update(_places).where(_places.c.id == row.id).values(sealed=sealed))
+            if (anew := self._sealer.reseal(row.sealed)) is not None:
+                tx.execute(sa.update(_places).where(_places.c.id == row.id).values(sealed=anew))
                 done += 1
         return done
 

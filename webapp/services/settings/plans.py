@@ -12,7 +12,7 @@ from webapp.services.settings.catalogue import FILE_STORAGE, Catalogue, Declared
 from webapp.services.settings.origins import origins
 from webapp.services.settings.pins import Pins
 from webapp.services.settings.snapshots import Snapshot
-from webapp.services.settings.values import Problem, UnfitError, coerce, is_empty, masked
+from webapp.services.settings.values import Problem, UnfitError, coerce, is_empty, is_mask, masked
 
 Errors = dict[str, Problem]
 
@@ -41,8 +41,13 @@ class Planner:
         self._catalogue = catalogue
         self._pins = pins
 
-    def fit(self, module: str, changes: Mapping[str, object], before: Snapshot) -> tuple[dict[str, Any], Errors]:
-        """Each value by itself: coerced, or an error. What stays as it is, is left out. May look at disks and DNS."""
+    def fit(
+        self, module: str, changes: Mapping[str, object], before: Snapshot, *, active: str | None = None
+    ) -> tuple[dict[str, Any], Errors]:
+        """Each value by itself: coerced, or an error. What stays as it is, is left out. May look at disks and DNS.
+
+        ``active`` is a backend whose paths and addresses are looked at whether they change or not.
+        """
         known = {each.field.name: each.field for each in self._catalogue.declared(module)}
         fitting: dict[str, Any] = {}
         errors: Errors = {}
@@ -51,14 +56,14 @@ class Planner:
                 errors[name] = "unknown_field"
                 continue
             try:
-                fitting[name] = self._fit(known[name], value)
+                fitting[name] = self._fit(module, known[name], value, before)
             except UnfitError as exc:
                 errors[name] = exc.problem
         fitting = {name: value for name, value in fitting.items() if _changes(known[name], value, before)}
         for name in list(fitting):
             if variable := self._pins.variable(module, known[name]):
                 errors[name] = ("pinned", {"variable": variable})
-        for each in self._to_look_at(module, fitting, errors):
+        for each in self._to_look_at(module, fitting, errors, active):
             value = fitting.get(each.name, before.values.get(each.name))
             if problem := self._looked_at(each, each.default if value is None else value):
                 errors.setdefault(each.name, problem)
@@ -76,24 +81,36 @@ class Planner:
         if module == FILE_STORAGE:
             for name, problem in self._backend_problems(declared, plan, active):
                 plan.errors.setdefault(name, problem)
+        for each in declared:
+            if not each.owner and each.field.required and _is_missing(each.field, plan):
+                plan.errors.setdefault(each.field.name, "required")
         for name, sentence in self._catalogue.check(module, plan.everything()).items():
             plan.errors.setdefault(name, sentence)
         return plan
 
-    def _fit(self, declared: SettingField, value: object) -> Any:
+    def _fit(self, module: str, declared: SettingField, value: object, before: Snapshot) -> Any:
         if value is None:
             return None
-        if declared.name == "backend" and value not in self._registry.ids():
+        if declared.masked and isinstance(value, str) and is_mask(value):
+            if value != masked(before.values.get(declared.name) or ""):
+                raise UnfitError("is_a_mask")
+            return _KEEP  # what was shown came back
+        if (module, declared.name) == (FILE_STORAGE, "backend") and value not in self._registry.ids():
             raise UnfitError("unknown_backend" if isinstance(value, str) else "not_text")
         if is_empty(declared, value) and not (declared.required and declared.default is not None):
             # Nothing was entered: for a secret that means that it stays.
             return _KEEP if declared.secret or declared.masked else None
         return coerce(declared, value)
 
-    def _to_look_at(self, module: str, fitting: Mapping[str, Any], errors: Errors) -> Iterator[SettingField]:
+    def _to_look_at(
+        self, module: str, fitting: Mapping[str, Any], errors: Errors, active: str | None
+    ) -> Iterator[SettingField]:
         """Changed paths and addresses, and those of a backend that was just chosen."""
-        chosen = fitting.get("backend") if module == FILE_STORAGE else None
-        for each in self._catalogue.declared(module):
+        declared = self._catalogue.declared(module)
+        chosen: Any = active
+        if module == FILE_STORAGE and "backend" in fitting:
+            chosen = fitting["backend"] or next(each.field.default for each in declared if each.field.name == "backend")
+        for each in declared:
             is_meant = each.field.name in fitting or (chosen is not None and each.owner == chosen)
             if is_meant and each.field.name not in errors:
                 yield each.field
@@ -154,9 +171,7 @@ def _changes(declared: SettingField, value: Any, before: Snapshot) -> bool:
     if declared.secret or name in before.problems:
         return True
     current = before.values.get(name)
-    if declared.masked and isinstance(current, str) and value == masked(current):
-        return False  # what was shown came back
-    return bool(value != current)
+    return bool(value != (list(current) if isinstance(current, tuple) else current))
 
 
 def _apply(plan: Plan, declared: SettingField, value: Any) -> None:

@@ -13,6 +13,7 @@ from webapp import db
 from webapp.db import Prepared, table
 from webapp.models import Setting, SettingVersion, User
 from webapp.services.errors import VersionConflictError
+from webapp.services.settings.sealing import Sealer
 
 _settings = table(Setting)
 _versions = table(SettingVersion)
@@ -95,10 +96,34 @@ def write(tx: db.Transaction, module: str, values: Mapping[str, object], user_id
         tx.execute(_upsert, {**row, "updated_at": datetime.now(UTC), "updated_by": user_id})
 
 
-def replace_value(tx: db.Transaction, module: str, name: str, value: object) -> None:
-    """Write the same value in another form: who saved it, and when, stays."""
-    row = sa.and_(_settings.c.module == module, _settings.c.name == name)
-    tx.execute(sa.update(_settings).where(row).values(value=orjson.dumps(value).decode()))
+def reseal(tx: db.Transaction, sealer: Sealer) -> int:
+    """Seal all secrets with the newest key and return how many that were. Who saved them, and when, stays."""
+    done = 0
+    for row in tx.execute(sa.select(_settings.c.module, _settings.c.name, _settings.c.value)).all():
+        sealed = _sealed_or_nothing(row.value)
+        if sealed is not None and (anew := sealer.reseal(sealed)) is not None:
+            this = sa.and_(_settings.c.module == row.module, _settings.c.name == row.name)
+            tx.execute(sa.update(_settings).where(this).values(value=orjson.dumps({"sealed": anew}).decode()))
+            done += 1
+    return done
+
+
+def _sealed_or_nothing(text: str) -> str | None:
+    try:
+        return sealed_in(text)
+    except ValueError:
+        return None  # garbage: it is told of elsewhere
+
+
+def sealed_in(text: str) -> str | None:
+    """What is sealed in the text of a row; None where nothing is.
+
+    Raises:
+        ValueError: the text is no JSON.
+    """
+    found = orjson.loads(text) if text.startswith("{") else None
+    sealed = found.get("sealed") if isinstance(found, dict) else None
+    return sealed if isinstance(sealed, str) else None
 
 
 def _user_names(connection: Connection, ids: set[str]) -> dict[str, str]:

@@ -37,6 +37,13 @@ class Sealer:
         """Seal ``text``, for this place only."""
         return self._fernet.encrypt(orjson.dumps([place, text])).decode("ascii")
 
+    def reseal(self, sealed: str) -> str | None:
+        """Seal the same, for the same place, with the newest key; None where no key opens it."""
+        try:
+            return self._fernet.rotate(sealed.encode("utf-8")).decode("ascii")
+        except (InvalidToken, ValueError):
+            return None
+
     def open(self, place: str, sealed: str) -> str:
         """Return what was sealed for this place.
 

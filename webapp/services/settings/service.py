@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
@@ -16,13 +15,13 @@ from webapp.contracts.events import SettingsChanged
 from webapp.contracts.settings import SettingField, SettingsModule
 from webapp.db import table
 from webapp.models import Tally
-from webapp.services import paths
 from webapp.services.errors import NotFoundError, ValidationError
 from webapp.services.settings import rows, schema
 from webapp.services.settings.catalogue import FILE_STORAGE, Catalogue, Declared
 from webapp.services.settings.origins import origins
 from webapp.services.settings.pins import Pins
-from webapp.services.settings.places import Credentials, Place, Places
+from webapp.services.settings.places import NotedPlace, Place, Places
+from webapp.services.settings.placing import GIVEN, Placer, credential_names
 from webapp.services.settings.plans import Errors, Plan, Planner
 from webapp.services.settings.sealing import Sealer
 from webapp.services.settings.snapshots import Snapshot, Snapshots, sealing_place
@@ -59,6 +58,8 @@ class SettingsService:
         self._snapshots = Snapshots(self._catalogue, self._pins, self._sealer)
         self._places = Places(self._sealer)
         self._planner = Planner(config, registry, self._catalogue, self._pins)
+        self._placer = Placer(config, registry, self._places, self._pins)
+        registry.reserve(GIVEN)
 
     # --- what there is ------------------------------------------------------------
 
@@ -90,7 +91,7 @@ class SettingsService:
         """
         fields = self._catalogue.module(module).fields
         pinned = frozenset(f.name for f in fields if self._pins.variable(module, f))
-        return schema.of(fields, self._registry.ids(), pinned)
+        return schema.of(fields, self._registry.ids() if module == FILE_STORAGE else (), pinned)
 
     # --- reading ------------------------------------------------------------------
 
@@ -153,6 +154,15 @@ class SettingsService:
         ids = dict.fromkeys((*self._registry.ids(), *sorted(holdings)))
         return tuple(self._backend_view(backend_id, holdings.get(backend_id, 0)) for backend_id in ids)
 
+    def unreadable_places(self) -> list[NotedPlace]:
+        """Places whose credentials no key opens any more."""
+        return [each for each in self.places() if not each.is_readable]
+
+    def places(self) -> list[NotedPlace]:
+        """The places that credentials are kept for."""
+        with db.read() as connection:
+            return self._places.all(connection)
+
     # --- writing ------------------------------------------------------------------
 
     def update(
@@ -190,7 +200,7 @@ class SettingsService:
                 return rows.take_back(tx, module)
             rows.write(tx, module, self._sealed(module, plan), (actor or {}).get("actor_id"))
             if module == FILE_STORAGE:
-                self._note_places(tx, plan, before)
+                self._placer.note(tx, plan, before)
             tx.emit(SettingsChanged(module=module, names=tuple(sorted(plan.changed)), version=made, **(actor or {})))
         return made
 
@@ -206,27 +216,18 @@ class SettingsService:
             self._catalogue.module(module)
             raise NotFoundError(f"{module} has no backend to test")
         before = self._snapshot(module)
-        fitting, errors = self._planner.fit(module, changes, before)
+        fitting, errors = self._planner.fit(module, changes, before, active=backend_id)
         plan = self._planner.plan(module, fitting, before, active=backend_id)
         if backend_id and backend_id not in self._registry.ids():
             errors["backend"] = "unknown_backend"
         self._require(module, plan, errors, confirm_in_use=True)
         wanted = backend_id or plan.values["backend"]
-        location, options = self._parts(wanted, plan.values, plan.secrets, {})
-        return Place(wanted, self._registry.fresh(wanted, options), location)
+        return self._placer.trial(wanted, plan)
 
     def reseal(self) -> int:
         """Seal all secrets with the newest key; return how many that were. Those that no key opens stay as they are."""
-        done = 0
         with db.transaction() as tx:
-            for module in self._catalogue.modules():
-                snapshot = self._snapshots.read(tx.connection, module.name)
-                stored = {name: text for name, text in snapshot.secrets.items() if name in snapshot.stored}
-                plan = Plan(dict(stored), dict(snapshot.values), dict(snapshot.secrets))
-                for name, value in self._sealed(module.name, plan).items():
-                    rows.replace_value(tx, module.name, name, value)
-                    done += 1
-            return done + self._places.reseal(tx)
+            return rows.reseal(tx, self._sealer) + self._places.reseal(tx)
 
     # --- places -------------------------------------------------------------------
 
@@ -236,11 +237,19 @@ class SettingsService:
         Raises:
             ConfigurationError: the backend is unknown or cannot work with its settings.
         """
-        deciding = {"backend", "allowed_content_types"}
-        deciding.update(each.name for each in self._registry.fields_of(settings.backend))
-        if broken := sorted(deciding & settings.snapshot.problems.keys()):
+        self.require_known(settings, *(each.name for each in self._registry.fields_of(settings.backend)))
+        return self._placer.active(settings.backend, settings.snapshot)
+
+    @staticmethod
+    def require_known(settings: Settings, *names: str) -> None:
+        """Store nothing by guess: these settings, and those that decide about every file, can be used.
+
+        Raises:
+            ConfigurationError: one of them is broken.
+        """
+        deciding = {"backend", "allowed_content_types", "max_file_size_bytes"}
+        if broken := sorted(deciding.union(names) & settings.snapshot.problems.keys()):
             raise ConfigurationError(f"settings cannot be used: {', '.join(broken)}", cause="settings")
-        return self._place(settings.backend, settings.snapshot, {})
 
     def place_of(self, backend_id: str, location: Mapping[str, Any], settings: Settings) -> Place:
         """Where a stored file is: its row's location, with the credentials of that place.
@@ -248,47 +257,7 @@ class SettingsService:
         Raises:
             ConfigurationError: the backend is unknown or cannot work with its settings.
         """
-        return self._place(backend_id, settings.snapshot, location)
-
-    def _place(self, backend_id: str, snapshot: Snapshot, location: Mapping[str, Any]) -> Place:
-        kept, options = self._parts(backend_id, snapshot.values, snapshot.secrets, location)
-        credentials = self._credentials(backend_id, snapshot, kept)
-        if credentials is not None:
-            names = _credential_names(self._registry.fields_of(backend_id))
-            options.update({name: credentials.get(name) for name in names})
-        return Place(backend_id, self._registry.get(backend_id, options), kept)
-
-    def _credentials(self, backend_id: str, snapshot: Snapshot, kept: Mapping[str, Any]) -> Credentials | None:
-        """What opens a former place; None where the credentials of now do."""
-        fields = self._registry.fields_of(backend_id)
-        here = {f.name: snapshot.values.get(f.name, f.default) for f in fields if f.location}
-        if kept == here or not _credential_names(fields):
-            return None
-        with db.read() as connection:
-            noted = self._places.credentials(connection, backend_id, kept)
-        if noted is not None:
-            return noted
-        # Nothing was noted, perhaps because the environment sets them: those of now, but for the same hosts only.
-        declared = tuple(Declared(f, backend_id) for f in fields)
-        return None if origins(backend_id, declared, kept) == origins(backend_id, declared, here) else {}
-
-    def _parts(
-        self, backend_id: str, values: Mapping[str, Any], secrets: Mapping[str, str], location: Mapping[str, Any]
-    ) -> tuple[dict[str, Any], dict[str, Any]]:
-        """The location of a place, and the options of its backend."""
-        options: dict[str, Any] = {
-            "allow_private_addresses": self._config.allow_private_endpoints,
-            "state_dir": str(self._config.instance_dir / "backends" / backend_id),
-        }
-        kept: dict[str, Any] = {}
-        for f in self._registry.fields_of(backend_id):
-            value = secrets.get(f.name) if f.secret else values.get(f.name, f.default)
-            if f.location:
-                value = kept[f.name] = location.get(f.name, value)
-            if f.path and isinstance(value, str):
-                value = paths.absolute(value, self._config)
-            options[f.name] = tuple(value) if isinstance(value, list) else value
-        return kept, options
+        return self._placer.former(backend_id, location, settings.snapshot)
 
     # --- parts of the above ---------------------------------------------------------
 
@@ -310,7 +279,7 @@ class SettingsService:
         gone = {name for name, value in plan.changed.items() if value is None}
         found: Errors = {}
         for backend_id in self._registry.ids():
-            names = gone.intersection(_credential_names(self._registry.fields_of(backend_id)))
+            names = gone.intersection(credential_names(self._registry.fields_of(backend_id)))
             files = self.holdings().get(backend_id, 0) if names else 0
             if files:
                 found.update({name: ("in_use", {"files": files}) for name in names})
@@ -327,32 +296,6 @@ class SettingsService:
                 written[each.field.name] = {"sealed": self._sealer.seal(where, text)}
         return written
 
-    def _note_places(self, tx: db.Transaction, plan: Plan, before: Snapshot) -> None:
-        for backend_id in self._registry.ids():
-            fields = self._registry.fields_of(backend_id)
-            names = _credential_names(fields)
-            if not names or not any(f.name in plan.changed for f in fields):
-                continue
-            old_place, new_place = (
-                {f.name: values.get(f.name, f.default) for f in fields if f.location}
-                for values in (before.values, plan.values)
-            )
-            old = self._noted(names, fields, before.everything())
-            new = self._noted(names, fields, plan.everything())
-            if old and old != new and old_place == new_place:
-                hosts = {f.name: new_place[f.name] for f in fields if f.location and f.format == "url"}
-                self._places.renew(tx, backend_id, hosts, old=old, new=new)
-            self._places.note(tx, backend_id, new_place, new)
-
-    def _noted(self, names: list[str], fields: tuple[SettingField, ...], everything: Mapping[str, Any]) -> Credentials:
-        """What is kept of these credentials: not what the environment sets, which is not ours to store."""
-        by_name = {f.name: f for f in fields}
-        return {
-            name: everything[name]
-            for name in names
-            if everything.get(name) and not self._pins.variable(FILE_STORAGE, by_name[name])
-        }
-
     def _field_view(
         self, module: str, each: Declared, snapshot: Snapshot, touched: Mapping[str, rows.Touched]
     ) -> FieldView:
@@ -360,12 +303,12 @@ class SettingsService:
         found = touched.get(f.name)
         value = None if f.secret else snapshot.values.get(f.name)
         problem = snapshot.problems.get(f.name)
-        if f.name == "backend" and problem is None and value not in self._registry.ids():
+        if (module, f.name) == (FILE_STORAGE, "backend") and not problem and value not in self._registry.ids():
             problem = "unknown_backend"
         return FieldView(
             field=f,
             owner=each.owner,
-            value=masked(value) if f.masked and isinstance(value, str) and value else value,
+            value=_shown(f, value),
             is_set=(f.name in snapshot.secrets or f.name in snapshot.stored) if f.secret else value is not None,
             stored=f.name in snapshot.stored,
             pinned=self._pins.variable(module, f),
@@ -386,10 +329,7 @@ class SettingsService:
         )
 
 
-def _credential_names(fields: tuple[SettingField, ...]) -> list[str]:
-    return [f.name for f in fields if f.secret or f.masked]
-
-
-def stored_text(value: object) -> str:
-    """A value as ``stowage settings get`` prints it."""
-    return orjson.dumps(value).decode()
+def _shown(f: SettingField, value: Any) -> Any:
+    if f.masked and isinstance(value, str) and value:
+        return masked(value)
+    return list(value) if isinstance(value, tuple) else value

@@ -9,13 +9,13 @@ from sqlalchemy.engine import Connection
 
 from webapp.contracts.settings import SettingField
 from webapp.services.settings import rows
-from webapp.services.settings.catalogue import Catalogue, Declared
-from webapp.services.settings.origins import origins
+from webapp.services.settings.catalogue import FILE_STORAGE, Catalogue, Declared
+from webapp.services.settings.origins import ADDRESSES, origins
 from webapp.services.settings.pins import Pins
 from webapp.services.settings.sealing import Sealer, UnreadableSecretError
 from webapp.services.settings.values import coerce
 
-BROKEN_MEANS: Mapping[str, object] = {"file_visibility": "own"}
+BROKEN_MEANS: Mapping[tuple[str, str], object] = {(FILE_STORAGE, "file_visibility"): "own"}
 """Where the default would open what somebody had closed."""
 
 
@@ -68,7 +68,9 @@ class Snapshots:
         problems: dict[str, str] = {}
         for each in declared:
             if not each.field.secret:
-                values[each.field.name] = self._value(module, each.field, stored, problems)
+                value = self._value(module, each.field, stored, problems)
+                # Kept from request to request: nobody who gets it may be able to change it.
+                values[each.field.name] = tuple(value) if isinstance(value, list) else value
         for each in declared:
             if each.field.secret and (text := self._secret(module, each, declared, values, stored, problems)):
                 secrets[each.field.name] = text
@@ -85,7 +87,7 @@ class Snapshots:
             return coerce(declared, orjson.loads(stored[declared.name]))
         except ValueError:
             problems[declared.name] = "pinned_invalid" if pinned else "garbage"
-            return BROKEN_MEANS.get(declared.name, declared.default)
+            return BROKEN_MEANS.get((module, declared.name), declared.default)
 
     def _secret(
         self,
@@ -99,21 +101,37 @@ class Snapshots:
         name = each.field.name
         try:
             if self._pins.variable(module, each.field) is not None:
-                return str(coerce(each.field, self._pins.text(module, each.field)))
+                return self._pinned_secret(module, each, declared, values, problems)
             if name not in stored:
                 return None
-            sealed = orjson.loads(stored[name])
-            if not isinstance(sealed, dict) or not isinstance(sealed.get("sealed"), str):
+            sealed = rows.sealed_in(stored[name])
+            if sealed is None:
                 problems[name] = "not_sealed"
                 return None
-            return self._sealer.open(
-                sealing_place(module, name, origins(each.owner, declared, values)), sealed["sealed"]
-            )
+            where = origins(each.owner, declared, values)
+            return self._sealer.open(sealing_place(module, name, where), sealed)
         except UnreadableSecretError as exc:
             problems[name] = "secret_elsewhere" if exc.elsewhere else "unreadable_secret"
         except ValueError:
             problems[name] = "pinned_invalid" if self._pins.variable(module, each.field) else "garbage"
         return None
+
+    def _pinned_secret(
+        self,
+        module: str,
+        each: Declared,
+        declared: tuple[Declared, ...],
+        values: Mapping[str, Any],
+        problems: dict[str, str],
+    ) -> str | None:
+        """The environment's secret, for hosts that the environment names too, or for none: never for one in a row."""
+        for other in declared:
+            is_beside = other.owner == each.owner and other.field.format in ADDRESSES
+            is_saved = self._pins.variable(module, other.field) is None
+            if is_beside and is_saved and values.get(other.field.name) != other.field.default:
+                problems[each.field.name] = "pinned_elsewhere"
+                return None
+        return str(coerce(each.field, self._pins.text(module, each.field)))
 
 
 def sealing_place(module: str, name: str, where: str) -> str:

@@ -49,15 +49,22 @@ def masked(text: str) -> str:
     return f"{text[:2]}{_DOTS}" if len(text) >= 8 else _DOTS
 
 
+def is_mask(text: str) -> bool:
+    """Whether this is what was shown instead of a value."""
+    return _DOTS in text
+
+
 def _text(field: SettingField, value: object) -> str:
-    if not isinstance(value, str) or "\x00" in value or len(value) > LONGEST_TEXT or not _is_unicode(value):
+    if not isinstance(value, str) or "\x00" in value or not _is_unicode(value):
         raise UnfitError("not_text")
+    if len(value) > LONGEST_TEXT:
+        raise UnfitError("too_long")
     if field.secret or field.masked or field.format or field.pattern or field.path:
         value = value.strip()  # pasted with a line end, as a rule
     if field.required and not value.strip():
         raise UnfitError("required")
     if (field.secret or field.masked) and not value.isprintable():
-        raise UnfitError("not_text")
+        raise UnfitError("not_printable")
     if field.choices and value not in field.choices:
         raise UnfitError("not_a_choice")
     _match(field, value)
@@ -112,4 +119,7 @@ def _list(field: SettingField, value: object) -> list[str] | None:
         if field.format == "media_types" and not _MEDIA_TYPE.fullmatch(item):
             raise UnfitError(("bad_media_type", {"item": item[:80]}))
         _match(field, item)
-    return found or None
+    if field.required and not found:
+        raise UnfitError("required")
+    # Nothing is the default, unless the default is something: then it is said.
+    return found if found or field.default is not None else None
