@@ -222,7 +222,10 @@ class IdempotencyKey(Base):
 
 
 class DirectUpload(Base):
-    """An upload whose parts go straight to the store; kept until it expires, so that completing it twice is fine."""
+    """An upload whose parts go straight to the store; kept until it expires, so that completing it twice is fine.
+
+    It ends once: with a ``file_id``, or thrown away (``is_aborted``).
+    """
 
     __tablename__ = "direct_upload"
 
@@ -240,6 +243,7 @@ class DirectUpload(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
     file_id: Mapped[UUID | None] = mapped_column(sa.Uuid)
+    is_aborted: Mapped[bool] = mapped_column(sa.Boolean)
 
 
 class PendingChecksum(Base):

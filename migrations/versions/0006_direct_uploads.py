@@ -32,6 +32,7 @@ def upgrade() -> None:
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("file_id", sa.Uuid(), nullable=True),
+        sa.Column("is_aborted", sa.Boolean(), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["user.id"], name=op.f("fk_direct_upload_user_id_user"), ondelete="CASCADE"
         ),

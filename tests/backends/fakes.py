@@ -1,9 +1,11 @@
 """Backends for tests: real ones, only that their store is a dictionary and that they can be told to fail."""
 
-from collections.abc import Iterable, Iterator, Mapping
+import secrets
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar
+from urllib.parse import parse_qs, urlsplit
 
-from webapp.contracts.backends import Bytes
+from webapp.contracts.backends import Bytes, Part
 from webapp.contracts.errors import NotSupportedError, StorageBackendError, StorageNotFoundError
 from webapp.contracts.settings import SettingField
 
@@ -118,3 +120,74 @@ class VaultBackend(MemoryBackend):
         super().forget()
         cls.right.clear()
         cls.sent.clear()
+
+
+class DirectBackend(MemoryBackend):
+    """A dictionary that clients may send parts to, by :meth:`receive` instead of HTTP."""
+
+    backend_id: ClassVar[str] = "direct"
+    supports_direct_upload: bool = True
+    least_part_bytes: ClassVar[int] = 10
+    most_part_bytes: ClassVar[int] = 1024 * 1024 * 1024
+    most_parts: ClassVar[int] = 100
+    fields: ClassVar[tuple[SettingField, ...]] = (
+        SettingField(name="direct_room", help="Which dictionary.", default="one", location=True, required=True),
+        SettingField(name="direct_open", help="Whether clients get there.", type="boolean", default=True),
+    )
+    begun: ClassVar[dict[tuple[str, str], dict[int, bytes]]] = {}
+    """The parts of what is begun, by key and upload."""
+
+    def __init__(self, options: Mapping[str, object]) -> None:
+        super().__init__({"memory_room": options.get("direct_room")})
+        self.supports_direct_upload = options.get("direct_open") is not False
+
+    def begin_parts(self, key: str, *, content_type: str) -> str:
+        self._called("begin_parts", key)
+        if not self.supports_direct_upload:
+            raise NotSupportedError("closed")
+        upload = secrets.token_hex(8)
+        self.begun[key, upload] = {}
+        return upload
+
+    def part_url(self, key: str, upload: str, number: int, *, size: int, expires_in: int) -> str:
+        self._called("part_url", key)
+        return f"https://store.example/{key}?upload={upload}&number={number}&size={size}&seconds={expires_in}"
+
+    def list_parts(self, key: str, upload: str) -> list[Part]:
+        self._called("list_parts", key)
+        parts = self._parts(key, upload)
+        return [Part(number=number, size=len(data), tag=f"tag {number}") for number, data in sorted(parts.items())]
+
+    def complete_parts(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        self._called("complete_parts", key)
+        if (key, upload) not in self.begun and key in self.store:
+            return
+        kept = self._parts(key, upload)
+        self.store[key] = b"".join(kept[part.number] for part in parts)
+        del self.begun[key, upload]
+        self._called("completed", key)
+
+    def abort_parts(self, key: str, upload: str) -> None:
+        self._called("abort_parts", key)
+        self.begun.pop((key, upload), None)
+
+    def _parts(self, key: str, upload: str) -> dict[int, bytes]:
+        if (key, upload) not in self.begun:
+            raise StorageNotFoundError("no such upload")
+        return self.begun[key, upload]
+
+    @classmethod
+    def receive(cls, url: str, data: bytes) -> bool:
+        """What a store does with a PUT; whether it takes the part."""
+        key, query = urlsplit(url).path.removeprefix("/"), parse_qs(urlsplit(url).query)
+        parts = cls.begun.get((key, query["upload"][0]))
+        if parts is None or len(data) != int(query["size"][0]):
+            return False
+        parts[int(query["number"][0])] = data
+        return True
+
+    @classmethod
+    def forget(cls) -> None:
+        """Start afresh."""
+        super().forget()
+        cls.begun.clear()

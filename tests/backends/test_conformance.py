@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.fakes import LinkBackend, MemoryBackend
+from tests.backends.fakes import DirectBackend, LinkBackend, MemoryBackend
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.contracts.backends import StorageBackend
 from webapp.contracts.conformance import BackendConformance
@@ -31,3 +31,19 @@ class TestLinkBackend(BackendConformance):
 
     def make_backend(self) -> StorageBackend:
         return LinkBackend({"memory_room": "one"})
+
+
+class TestDirectBackend(BackendConformance):
+    most_memory = None
+
+    def make_backend(self) -> StorageBackend:
+        return DirectBackend({"direct_room": "one"})
+
+    @staticmethod
+    def send_part(url: str, data: bytes) -> bool:
+        return DirectBackend.receive(url, data)
+
+
+class TestDirectBackendWithoutClients(TestDirectBackend):
+    def make_backend(self) -> StorageBackend:
+        return DirectBackend({"direct_room": "one", "direct_open": False})

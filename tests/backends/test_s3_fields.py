@@ -84,6 +84,20 @@ def test_a_key_needs_its_secret_and_a_secret_its_key() -> None:
         ("https://amazonaws.com.store.example", False),
         ("https://notamazonaws.com", False),
         ("https://s3.amazonaws.com@store.example", False),
+        ("https://s3.amazonaws.com", True),
+        ("https://S3.us-gov-west-1.amazonaws.com:443", True),
+        ("https://s3-us-west-2.amazonaws.com", True),
+        ("https://s3.dualstack.ap-southeast-2.amazonaws.com", True),
+        ("https://s3-fips.dualstack.us-east-1.amazonaws.com", True),
+        ("https://s3-accelerate.amazonaws.com", True),
+        ("https://abc123.execute-api.us-east-1.amazonaws.com", False),
+        ("https://s3.execute-api.us-east-1.amazonaws.com", False),
+        ("https://mine.s3.us-east-1.amazonaws.com", False),
+        ("https://mine-123456789012.s3-object-lambda.us-east-1.amazonaws.com", False),
+        ("https://s3-object-lambda.us-east-1.amazonaws.com", False),
+        ("https://s3.elb.us-east-1.amazonaws.com", False),
+        ("https://vpce-1-2.s3.vpce-svc-1.us-east-1.vpce.amazonaws.com", False),
+        ("https://ec2-192-0-2-7.compute-1.amazonaws.com", False),
     ],
 )
 def test_what_the_environment_holds_goes_to_amazon_alone(endpoint: str, *, allowed: bool) -> None:
@@ -95,6 +109,13 @@ def test_what_the_environment_holds_goes_to_amazon_alone(endpoint: str, *, allow
     with pytest.raises(ConfigurationError) as caught:
         S3Backend(values)
     assert caught.value.data == {"cause": "credentials"}
+
+
+def test_no_link_with_what_the_environment_holds_leads_elsewhere() -> None:
+    for host, allowed in (("files.example", False), ("s3.eu-central-1.amazonaws.com", True)):
+        values = {**PLAIN, "s3_public_endpoint_url": f"https://{host}"}
+        assert list(S3Backend.check(values)) == ([] if allowed else ["s3_access_key_id"])
+        assert S3Backend.check({**values, **KEYS}) == {}
 
 
 @pytest.mark.parametrize(
@@ -134,7 +155,7 @@ def test_every_sentence_is_one() -> None:
 
 def test_no_credentials_are_part_of_a_location() -> None:
     assert {field.name for field in FIELDS if field.location} == {
-        *("s3_bucket", "s3_region", "s3_endpoint_url", "s3_addressing_style")
+        *("s3_bucket", "s3_region", "s3_endpoint_url", "s3_addressing_style", "s3_public_endpoint_url")
     }
     assert {field.name for field in FIELDS if field.secret} == {"s3_secret_access_key"}
     assert {field.name for field in FIELDS if field.masked} == {"s3_access_key_id"}

@@ -1,14 +1,14 @@
 """The tests for authors of backends find the mistakes authors make."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, ClassVar
 
 import pytest
 
-from tests.backends.fakes import MemoryBackend
+from tests.backends.fakes import DirectBackend, MemoryBackend
 from webapp.contracts import conformance
-from webapp.contracts.backends import Bytes, StorageBackend
+from webapp.contracts.backends import Bytes, Part, StorageBackend
 from webapp.contracts.conformance import BackendConformance
 from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
 
@@ -155,6 +155,65 @@ class ChecksNothing(MemoryBackend):
         return None
 
 
+class PromisesToTakeParts(MemoryBackend):
+    supports_direct_upload = True
+
+
+class PutsPartsTogetherAsTheyCame(DirectBackend):
+    def complete_parts(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        came = self.begun.get((key, upload), {})
+        super().complete_parts(key, upload, [part for number in came for part in parts if part.number == number])
+
+
+class CompletesOnlyOnce(DirectBackend):
+    def complete_parts(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        if (key, upload) not in self.begun:
+            raise StorageNotFoundError("no such upload")
+        super().complete_parts(key, upload, parts)
+
+
+class CompletesWhatIsNotThere(DirectBackend):
+    def complete_parts(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        if (key, upload) in self.begun:
+            super().complete_parts(key, upload, parts)
+
+
+class TakesPartsOfAnySize(DirectBackend):
+    def part_url(self, key: str, upload: str, number: int, *, size: int, expires_in: int) -> str:
+        return super().part_url(key, upload, number, size=-size, expires_in=expires_in)
+
+
+class KeepsWhatIsAborted(DirectBackend):
+    def abort_parts(self, key: str, upload: str) -> None:
+        pass
+
+
+class AbortsWhatIsCompleted(DirectBackend):
+    def abort_parts(self, key: str, upload: str) -> None:
+        super().abort_parts(key, upload)
+        self.store.pop(key, None)
+
+
+class ListsNothingForWhatIsGone(DirectBackend):
+    def list_parts(self, key: str, upload: str) -> list[Part]:
+        return super().list_parts(key, upload) if (key, upload) in self.begun else []
+
+
+class ShowsFilesTooEarly(DirectBackend):
+    def begin_parts(self, key: str, *, content_type: str) -> str:
+        self.store[key] = b""
+        return super().begin_parts(key, content_type=content_type)
+
+
+class BeginsBehindClosedDoors(DirectBackend):
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self.supports_direct_upload = False
+
+    def begin_parts(self, key: str, *, content_type: str) -> str:
+        return "begun"
+
+
 BROKEN = {
     KeepsPartsOfCutPuts: "test_a_put_that_is_cut_short_leaves_nothing_and_keeps_its_error",
     HidesTheErrorOfTheBody: "test_a_put_that_is_cut_short_leaves_nothing_and_keeps_its_error",
@@ -179,6 +238,16 @@ BROKEN = {
     ListsWithoutPrefix: "test_what_is_stored_is_listed_in_order",
     FailsPastTheEnd: "test_a_part_past_the_end_is_what_there_is",
     ChecksNothing: "test_it_follows_the_protocol",
+    PromisesToTakeParts: "test_it_follows_the_protocol",
+    PutsPartsTogetherAsTheyCame: "test_parts_that_are_sent_to_the_store_become_a_file",
+    CompletesOnlyOnce: "test_parts_that_are_sent_to_the_store_become_a_file",
+    CompletesWhatIsNotThere: "test_an_upload_that_is_aborted_is_gone",
+    TakesPartsOfAnySize: "test_a_part_has_exactly_the_size_its_url_is_for",
+    KeepsWhatIsAborted: "test_an_upload_that_is_aborted_is_gone",
+    AbortsWhatIsCompleted: "test_parts_that_are_sent_to_the_store_become_a_file",
+    ListsNothingForWhatIsGone: "test_an_upload_that_is_aborted_is_gone",
+    ShowsFilesTooEarly: "test_parts_that_are_sent_to_the_store_become_a_file",
+    BeginsBehindClosedDoors: "test_a_backend_whose_settings_keep_clients_away_begins_nothing",
 }
 
 
@@ -186,13 +255,17 @@ BROKEN = {
 def test_a_mistake_is_found(broken: type[MemoryBackend]) -> None:
     class Suite(BackendConformance):
         def make_backend(self) -> StorageBackend:
-            return broken({"memory_room": broken.__name__})
+            return broken({"memory_room": broken.__name__, "direct_room": broken.__name__})
+
+        @staticmethod
+        def send_part(url: str, data: bytes) -> bool:
+            return DirectBackend.receive(url.replace("size=-", "size="), data) or "size=-" in url
 
     try:
         with pytest.raises((AssertionError, StorageNotFoundError, StorageBackendError)):
             getattr(Suite(), BROKEN[broken])()
     finally:
-        MemoryBackend.forget()
+        DirectBackend.forget()
 
 
 def test_the_suite_needs_no_pytest() -> None:

@@ -237,3 +237,30 @@ def test_the_name_survives_in_the_header(served: House, name: str) -> None:
     plain = re.search(r'filename="([^"]*)"', header)
     assert plain
     assert (unquote(extended[1]) if extended else plain[1]) == out.filename
+
+
+# --- before the checksum is known -----------------------------------------------------
+
+
+def test_a_file_whose_checksum_is_being_found_out_has_a_tag_of_its_own(served: House, file: StoredFileOut) -> None:
+    served.age(file, checksum_sha256="")
+    other = served.upload(data=b"other", name="other.bin")
+    served.age(other, checksum_sha256="")
+    tag = get(served, file).headers["ETag"]
+    assert tag == f'"{file.key}"'
+    assert tag != get(served, other).headers["ETag"]
+    assert get(served, file, If_None_Match=tag).status_code == 304
+    for empty in ('""', 'W/""'):
+        assert get(served, file, If_None_Match=empty).status_code == 200
+        assert get(served, file, Range="bytes=1-2", If_Range=empty).status_code == 200
+
+
+def test_a_download_goes_on_when_the_checksum_becomes_known_meanwhile(served: House, file: StoredFileOut) -> None:
+    served.age(file, checksum_sha256="")
+    before = get(served, file).headers["ETag"]
+    served.age(file, checksum_sha256=file.checksum_sha256)
+    assert get(served, file).headers["ETag"] == etag(file) != before
+    for tag in (before, etag(file)):
+        part = get(served, file, Range="bytes=1000-1999", If_Range=tag)
+        assert (part.status_code, part.content) == (206, DATA[1000:2000])
+        assert get(served, file, If_None_Match=tag).status_code == 304

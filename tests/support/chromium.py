@@ -103,9 +103,13 @@ class Watch:
         """This trouble (a regular expression) is what the test is about: it has to come, and may come again."""
         self._expected.append(pattern)
 
+    def allow(self, url: str) -> None:
+        """Pages may ask this host, too."""
+        self._ours.add(urlsplit(url).netloc)
+
     def follow(self, context: BrowserContext, url: str) -> None:
         """Look at all pages of this context, which belong to the server at this address."""
-        self._ours.add(urlsplit(url).netloc)
+        self.allow(url)
         context.add_init_script(f"(() => {{ {TELL_VIOLATIONS} {TELL_LOST_FOCUS} }})()")
         context.on("console", self._console)
         context.on("weberror", self._exception)

@@ -21,6 +21,7 @@ class Fault:
     """One of
 
     * ``answer``: ``status`` and ``code`` without asking the server; ``answer_after``: the same once it has done it;
+    * ``lose_answer``: the server does it, and the connection is reset instead of its answer;
     * ``delay``: ``seconds`` before anything is passed on; ``silent``: what comes is read, and nothing is ever said;
     * ``corrupt``: the byte at ``after`` of the body arrives as another one;
     * ``cut_request``, ``cut_response``: the connection is reset after ``after`` bytes of the body.
@@ -34,6 +35,8 @@ class Fault:
     status: int = 500
     code: str = "InternalError"
     location: str = ""
+    body: str = ""
+    """What is answered, if it is no error of S3."""
     hit: threading.Event = field(default_factory=threading.Event)
     done: int = 0
 
@@ -153,7 +156,7 @@ class FaultProxy:
 
     def _pass_back(self, client: socket.socket, server: socket.socket, fault: Fault | None) -> None:
         left = fault.after if fault is not None and fault.kind == "cut_response" else None
-        silenced = fault is not None and fault.kind == "answer_after"
+        silenced = fault is not None and fault.kind in ("answer_after", "lose_answer")
         head = True
         while piece := server.recv(PIECE):
             if silenced:
@@ -168,7 +171,9 @@ class FaultProxy:
                 return
             client.sendall(piece)
             left = None if left is None else left - len(piece)
-        if silenced and fault is not None:
+        if fault is not None and fault.kind == "lose_answer":
+            _reset(client)
+        elif silenced and fault is not None:
             _answer(client, fault)
 
 
@@ -206,7 +211,8 @@ def _corrupted(piece: bytes, at: int) -> bytes:
 
 
 def _answer(client: socket.socket, fault: Fault) -> None:
-    body = f"<Error><Code>{fault.code}</Code><Message>vendor text</Message></Error>".encode()
+    error = f"<Error><Code>{fault.code}</Code><Message>vendor text</Message></Error>"
+    body = (fault.body or error).encode()
     head = f"HTTP/1.1 {fault.status} {REASONS.get(fault.status, 'Trouble')}\r\nContent-Type: application/xml\r\n"
     if fault.location:
         head += f"Location: {fault.location}\r\n"

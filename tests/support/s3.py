@@ -4,13 +4,14 @@ It verifies signatures, checksums and the age of URLs, which the usual stand-ins
 """
 
 import importlib.util
+import json
 import secrets
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from botocore.config import Config
 
 from tests.support.missing import missing
 from tests.support.server import free_port
-from tests.support.swift_server import ACCESS_KEY, SECRET_KEY
+from tests.support.swift_server import ACCESS_KEY, CORS, SECRET_KEY
 from webapp.backends.s3 import S3Backend
 from webapp.backends.s3_fields import Limits
 
@@ -71,9 +72,20 @@ class S3Server:
             return False
         return True
 
-    def bucket(self, url: str | None = None) -> "Bucket":
+    def allow(self, users: Mapping[str, str]) -> None:
+        """From the next start on, these have access: secrets by access key, of which the account is the first part."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / "users.json").write_text(json.dumps(dict(users)))
+
+    def allow_pages(self) -> "S3Server":
+        """From the next start on, browsers let scripts of other hosts speak to it (CORS)."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        (self._folder / CORS).touch()
+        return self
+
+    def bucket(self, url: str | None = None, keys: tuple[str, str] = (ACCESS_KEY, SECRET_KEY)) -> "Bucket":
         """A new and empty one; ``url`` is another way to the same server."""
-        made = Bucket(self, f"test-{secrets.token_hex(8)}", url or self.url)
+        made = Bucket(self, f"test-{secrets.token_hex(8)}", url or self.url, keys)
         made.client.create_bucket(Bucket=made.name)
         return made
 
@@ -81,15 +93,16 @@ class S3Server:
 class Bucket:
     """A bucket as the tests look at it, past the backend."""
 
-    def __init__(self, server: S3Server, name: str, url: str) -> None:
+    def __init__(self, server: S3Server, name: str, url: str, keys: tuple[str, str] = (ACCESS_KEY, SECRET_KEY)) -> None:
         self.name = name
         self.url = url
+        self.keys_of_owner = keys
         self.client: Any = boto3.session.Session().client(
             "s3",
             endpoint_url=server.url,
             region_name=REGION,
-            aws_access_key_id=ACCESS_KEY,
-            aws_secret_access_key=SECRET_KEY,
+            aws_access_key_id=keys[0],
+            aws_secret_access_key=keys[1],
             config=Config(s3={"addressing_style": "path"}, request_checksum_calculation="when_required", proxies={}),
         )
 
@@ -100,8 +113,8 @@ class Bucket:
             "s3_region": REGION,
             "s3_endpoint_url": self.url,
             "s3_addressing_style": "auto",
-            "s3_access_key_id": ACCESS_KEY,
-            "s3_secret_access_key": SECRET_KEY,
+            "s3_access_key_id": self.keys_of_owner[0],
+            "s3_secret_access_key": self.keys_of_owner[1],
             "s3_presign_ttl_seconds": 300,
             "s3_presigned_downloads": True,
             "s3_public_endpoint_url": None,
@@ -120,14 +133,18 @@ class Bucket:
 
     def read(self, key: str) -> bytes:
         with closing(self.client.get_object(Bucket=self.name, Key=key)["Body"]) as body:
-            return body.read()
+            return bytes(body.read())
 
 
-def new_server(folder: Path) -> S3Server:
-    """A server that has been started. Where there is no Swift, tests are skipped; in CI they fail."""
+def new_server(folder: Path, *, pages: bool = False) -> S3Server:
+    """A server that has been started; with ``pages``, those of other hosts may speak to it.
+
+    Where there is no Swift, tests are skipped; in CI they fail.
+    """
     if importlib.util.find_spec("swift") is None:
         missing("There is no S3 server here: run `make install`, which installs OpenStack Swift.")
-    return S3Server(folder).start()
+    server = S3Server(folder)
+    return (server.allow_pages() if pages else server).start()
 
 
 @pytest.fixture(scope="session")

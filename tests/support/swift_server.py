@@ -15,11 +15,17 @@ import signal
 import socket
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 ACCESS_KEY = "test:tester"
 SECRET_KEY = "testing"
+USERS = {ACCESS_KEY: SECRET_KEY}
+"""Who may do everything in an account of this name, unless ``users.json`` in the folder says otherwise."""
+CORS = "cors"
+"""With a file of this name in the folder, pages of anybody may speak to it. S3's own way to say that, a rule of a
+bucket, is unknown to Swift."""
 STORES = ("account", "container", "object")
 
 _COMMON = """\
@@ -44,6 +50,7 @@ pipeline = catch_errors listing_formats bulk s3api tempauth copy slo dlo proxy-s
 use = egg:swift#proxy
 account_autocreate = true
 allow_account_management = true
+strict_cors_mode = {strict}
 [filter:catch_errors]
 use = egg:swift#catch_errors
 [filter:listing_formats]
@@ -54,9 +61,10 @@ use = egg:swift#bulk
 use = egg:swift#s3api
 location = us-east-1
 max_upload_part_num = 10000
+cors_preflight_allow_origin = {origins}
 [filter:tempauth]
 use = egg:swift#tempauth
-user_{user} = {secret} .admin
+{users}
 [filter:copy]
 use = egg:swift#copy
 [filter:slo]
@@ -99,7 +107,8 @@ def _ports(file: Path) -> dict[str, int]:
         file.write_text(json.dumps({name: probe.getsockname()[1] for name, probe in zip(STORES, probes, strict=True)}))
         for probe in probes:
             probe.close()
-    return json.loads(file.read_text())
+    ports: dict[str, int] = json.loads(file.read_text())
+    return ports
 
 
 def _configure(folder: Path, etc: Path, ports: dict[str, int], port: int) -> None:
@@ -107,8 +116,16 @@ def _configure(folder: Path, etc: Path, ports: dict[str, int], port: int) -> Non
     for name, number in ports.items():
         text = _COMMON.format(folder=folder, etc=etc, port=number) + _STORE.format(name=name)
         (etc / f"{name}.conf").write_text(text)
-    proxy = _PROXY.format(user=ACCESS_KEY.replace(":", "_"), secret=SECRET_KEY)
+    pages = (folder / CORS).exists()
+    proxy = _PROXY.format(users="\n".join(_users(folder)), strict=not pages, origins="*" if pages else "")
     (etc / "proxy.conf").write_text(_COMMON.format(folder=folder, etc=etc, port=port) + proxy)
+
+
+def _users(folder: Path) -> Iterator[str]:
+    file = folder / "users.json"
+    users: dict[str, str] = json.loads(file.read_text()) if file.exists() else USERS
+    for name, secret in users.items():
+        yield f"user_{name.replace(':', '_')} = {secret} .admin"
 
 
 def _become_swift(etc: Path) -> None:

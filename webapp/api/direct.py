@@ -44,7 +44,7 @@ class Numbers:
 
 @dataclass(frozen=True, kw_only=True)
 class UrlsOut:
-    """Where parts go. The URLs work for an hour; ask again for what is left then."""
+    """Where parts go. The URLs work for 15 minutes; ask again for what is left then."""
 
     urls: list[PartUrl]
 
@@ -59,7 +59,7 @@ class UrlsOut:
     ),
     body=DirectUploadIn,
     answers={201: DirectUploadOut},
-    errors=("direct_upload_unsupported", "too_large", "bad_type", "backend_error"),
+    errors=("direct_upload_unsupported", "too_large", "bad_type", "rate_limited", "backend_error"),
 )
 def begin() -> Response:
     wanted = params.body(DirectUploadIn)

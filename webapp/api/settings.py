@@ -24,7 +24,7 @@ _VALUES = {"help": "Name to value, only what changes: null resets, an empty secr
 class SettingsIn:
     """Values to be saved, all of them or none."""
 
-    values: dict[str, Any] = field(metadata=_VALUES)
+    values: dict[str, Any] = field(metadata=_VALUES, repr=False)
     version: int | None = field(
         default=None, metadata={"help": "The version that was looked at; another one is a conflict.", "minimum": 0}
     )
@@ -37,7 +37,7 @@ class SettingsIn:
 class SettingsTestIn:
     """Values to be tried, not saved."""
 
-    values: dict[str, Any] = field(metadata=_VALUES)
+    values: dict[str, Any] = field(metadata=_VALUES, repr=False)
     backend: str | None = field(default=None, metadata={"help": "The backend to try; null: that of the values."})
 
 

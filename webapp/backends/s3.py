@@ -5,7 +5,7 @@ neither waits for it nor holds it in memory. What is in which module:
 
 * ``s3_fields``: the settings; ``s3_journal``: which puts are under way on this machine;
 * ``s3_client``, ``s3_errors``: boto3, guarded and translated;
-* ``s3_store``, ``s3_put``, ``s3_get``: what is done with it.
+* ``s3_store``, ``s3_put``, ``s3_get``, ``s3_direct``: what is done with it.
 """
 
 import logging
@@ -13,17 +13,18 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 from webapp.backends import s3_fields
-from webapp.backends.s3_fields import Limits, Options
+from webapp.backends.s3_fields import MIB, Limits, Options
 from webapp.backends.s3_journal import Journal
-from webapp.contracts.backends import Bytes
+from webapp.contracts.backends import Bytes, Part
 from webapp.contracts.errors import ConfigurationError, NotSupportedError, StorageError, StorageNotFoundError
 from webapp.contracts.settings import SettingField
 
 if TYPE_CHECKING:
+    from webapp.backends.s3_direct import Direct
     from webapp.backends.s3_store import Store
 
 log = logging.getLogger(__name__)
@@ -39,12 +40,19 @@ class S3Backend:
     supports_local_files: ClassVar[bool] = False
     supports_recovery: ClassVar[bool] = True
     supports_listing: ClassVar[bool] = True
+    supports_direct_upload: bool = True
+    # docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
+    least_part_bytes: ClassVar[int] = 5 * MIB
+    most_part_bytes: ClassVar[int] = 5 * 1024 * MIB
+    most_parts: ClassVar[int] = 10_000
     fields: ClassVar[tuple[SettingField, ...]] = s3_fields.FIELDS
 
     def __init__(self, options: Mapping[str, object], *, limits: Limits | None = None) -> None:
         """Use the bucket of these options; the first call of a method connects."""
         self._options = Options.of(options)
         self._limits = limits or Limits()
+        # Whoever cannot get a file from the store cannot bring one there.
+        self.supports_direct_upload = self._options.links
         place = (self._options.endpoint or "", self._options.region, self._options.bucket)
         self._journal = Journal(self._options.state_dir, place)
         self._store: Store | None = None
@@ -106,6 +114,33 @@ class S3Backend:
             raise NotSupportedError("the settings have downloads go through Stowage")
         return self._connected().link(key, filename, content_type, expires_in)
 
+    def begin_parts(self, key: str, *, content_type: str) -> str:
+        """Begin an upload whose parts clients send, unless the settings say that they do not reach the store."""
+        _check(key)
+        if not self._options.links:
+            raise NotSupportedError("the settings have clients reach the store through Stowage only")
+        return self._direct(key).begin(content_type)
+
+    def part_url(self, key: str, upload: str, number: int, *, size: int, expires_in: int) -> str:
+        """Return a URL that takes one part, of exactly this size, by PUT."""
+        return self._direct(key).part_url(upload, number, size, expires_in)
+
+    def client_origin(self) -> str | None:
+        """Where those URLs lead; found out once."""
+        return self._connected().origin
+
+    def list_parts(self, key: str, upload: str) -> list[Part]:
+        """The parts that have arrived."""
+        return self._direct(key).parts(upload)
+
+    def complete_parts(self, key: str, upload: str, parts: Sequence[Part]) -> None:
+        """Make the parts one object; a store that says 500 once it is done has done it."""
+        self._direct(key).complete(upload, parts)
+
+    def abort_parts(self, key: str, upload: str) -> None:
+        """Throw the parts away; an object that they have become stays."""
+        self._direct(key).abort(upload)
+
     def settle(self, key: str) -> None:
         """The row is committed."""
         self._journal.end(key)
@@ -117,6 +152,13 @@ class S3Backend:
             self._sweep_at = time.monotonic() + self._limits.sweep_seconds
             removed += self._sweep(is_known)
         return removed
+
+    def _direct(self, key: str) -> "Direct":
+        _check(key)
+        store = self._connected()
+        from webapp.backends.s3_direct import Direct  # noqa: PLC0415 (boto3)
+
+        return Direct(store, key)
 
     def _undo(self, key: str, is_known: Callable[[str], bool]) -> int:
         with self._journal.claimed(key) as dead:

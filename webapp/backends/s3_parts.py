@@ -180,7 +180,7 @@ class Parts:
                 Body=cast("bytes", data),
                 ContentMD5=content_md5(data),
             )
-        return answer["ETag"]
+            return answer["ETag"]
 
     def _stream(self, number: int, size: int) -> str:
         body = _Streamed(self._source, size)
@@ -194,13 +194,14 @@ class Parts:
                     Body=cast("IO[Any]", body),  # as much of a file as is needed
                     ContentLength=size,
                 )
+                etag = answer["ETag"]
         except StorageError:
             if body.failure is not None:  # what the chunks raise passes unchanged
                 raise body.failure from None
             raise
         if not _same_md5(answer, body.md5.hexdigest()):
             raise StorageBackendError("the store got other bytes", cause="corrupted")
-        return answer["ETag"]
+        return etag
 
 
 class _Streamed:

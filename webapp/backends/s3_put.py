@@ -62,7 +62,7 @@ class Put:
         self._may_be_there = True
         try:
             with translated(StorageBackendError):
-                self._store.client.put_object(
+                answer = self._store.client.put_object(
                     Bucket=self._store.bucket,
                     Key=self._key,
                     Body=cast("bytes", data),
@@ -70,6 +70,7 @@ class Put:
                     ContentType=self._content_type,
                     Metadata={TOKEN: self._token},
                 )
+                answer["ETag"]  # a proxy's page of its own has none, and is 200 all the same
         except StorageError:
             if not self._is_there_after_all(len(data)):
                 raise
@@ -82,17 +83,7 @@ class Put:
 
     def _begin(self) -> str:
         self._began = True
-        with translated(StorageBackendError):
-            begun = self._store.client.create_multipart_upload(
-                Bucket=self._store.bucket,
-                Key=self._key,
-                ContentType=self._content_type,
-                Metadata={TOKEN: self._token},
-            )
-        if begun["ResponseMetadata"]["RetryAttempts"]:
-            # One of those tries may have begun an upload too, and only its answer was lost.
-            self._store.abort_all(self._key, but=begun["UploadId"])
-        return begun["UploadId"]
+        return self._store.begin_upload(self._key, self._content_type, self._token)
 
     def _complete(self, upload_id: str, parts: Parts, size: int) -> None:
         self._may_be_there = True

@@ -22,6 +22,12 @@ class StorageBackend(Protocol):
     Every method raises :class:`~webapp.contracts.errors.StorageError` or one of
     its subclasses and lets no vendor error through, with one exception: errors
     raised by the ``chunks`` that :meth:`put` consumes pass unchanged.
+
+    Optional class attributes: ``label`` and ``help``, the name and a sentence for the
+    settings page; ``supports_listing`` (:class:`Listed`) and ``supports_direct_upload``
+    (:class:`DirectUploads`), False where they are missing. An optional class method
+    ``check`` makes it :class:`Checked`. An optional method ``tidier(key)`` returns a function
+    that takes away again what a connection test made beside the bytes of ``key``.
     """
 
     backend_id: ClassVar[str]
@@ -45,6 +51,9 @@ class StorageBackend(Protocol):
         :func:`webapp.contracts.addresses.refusal` for the address it got, before it sends anything.
         ``options["state_dir"]`` is a directory of this machine for what the backend notes about
         itself; it may have to be made.
+        ``options["trial_seconds"]`` is a number where the instance is only tried, by a connection
+        test: after so many seconds nobody waits any more, and the next test waits for this one.
+        Then every call should raise soon (cause ``timeout``); :meth:`delete` may take a few more.
 
         Raises:
             ConfigurationError: a value is missing or cannot work.
@@ -139,9 +148,10 @@ class Part:
 class DirectUploads(Protocol):
     """A backend whose clients can send bytes straight to the store, in parts.
 
-    Its class says ``supports_direct_upload = True``. Nothing can be read under
-    the key before :meth:`complete_parts`. What is begun is completed or aborted;
-    Stowage aborts what has expired.
+    Its class says ``supports_direct_upload = True``; an instance whose settings keep
+    clients from the store says False, begins nothing, and still ends what was begun
+    before. Nothing can be read under the key before :meth:`complete_parts`. What is
+    begun is completed or aborted; Stowage aborts what has expired.
     """
 
     least_part_bytes: ClassVar[int]
@@ -164,7 +174,8 @@ class DirectUploads(Protocol):
         """The parts that have arrived, by number.
 
         Raises:
-            StorageNotFoundError: there is no such upload: it was completed or aborted.
+            StorageNotFoundError: there is no such upload. Of one that was completed, a store may
+                still tell the parts or know nothing any more.
             StorageBackendError: the store does not answer.
         """
 
@@ -177,10 +188,21 @@ class DirectUploads(Protocol):
         """
 
     def abort_parts(self, key: str, upload: str) -> None:
-        """Throw the parts away. Aborting what is not there is fine.
+        """Throw the parts away. Aborting what is not there is fine; what was completed stays.
 
         Raises:
             StorageBackendError: the store does not answer.
+        """
+
+
+@runtime_checkable
+class BrowserUploads(DirectUploads, Protocol):
+    """A :class:`DirectUploads` whose parts pages may send too: they have to be told beforehand where to."""
+
+    def client_origin(self) -> str | None:
+        """Return scheme, host and port of every URL of :meth:`DirectUploads.part_url`: ``https://files.example.org``.
+
+        None keeps pages from sending parts. Asked with every page: no connection, no disk.
         """
 
 

@@ -13,55 +13,33 @@ import secrets
 import tracemalloc
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import ClassVar
 
-from webapp.contracts.backends import Bytes, Checked, Listed, LocalFiles, Recoverable, StorageBackend
+from webapp.contracts.backends import (
+    Bytes,
+    Checked,
+    DirectUploads,
+    Listed,
+    LocalFiles,
+    Recoverable,
+    StorageBackend,
+)
+from webapp.contracts.conformance_direct import DirectConformance
+from webapp.contracts.conformance_kit import MIB
 from webapp.contracts.errors import NotSupportedError, StorageBackendError, StorageNotFoundError
-
-MIB = 1024 * 1024
 
 
 class CutError(Exception):
     """Stands for a client that went away."""
 
 
-class BackendConformance:
+class BackendConformance(DirectConformance):
     """Inherit, implement :meth:`make_backend`, run."""
 
     large: ClassVar[int] = 20 * MIB + 7
     """The size of a file that is stored in several parts; make it larger where parts are."""
     most_memory: ClassVar[int | None] = 64 * MIB
     """What one put or get may hold, whatever the size of the file. None: not asked."""
-
-    def make_backend(self) -> StorageBackend:
-        """Return a backend over the same store at every call within one test."""
-        raise AssertionError("a conformance class says how to make its backend")
-
-    @staticmethod
-    def new_key() -> str:
-        """A key as Stowage makes them."""
-        return secrets.token_hex(16)
-
-    def stored(self, backend: StorageBackend, data: bytes) -> str:
-        """Put ``data`` and return its key."""
-        key = self.new_key()
-        backend.put(key, [data], content_type="application/octet-stream", size=len(data))
-        return key
-
-    @staticmethod
-    def read(backend: StorageBackend, key: str, start: int = 0, length: int | None = None) -> bytes:
-        """All bytes of a get."""
-        return b"".join(backend.get(key, start=start, length=length))
-
-    @staticmethod
-    def pieces(size: int, piece: int = MIB) -> Iterator[memoryview]:
-        """So many bytes, in a buffer that is overwritten with every piece."""
-        buffer = bytearray(piece)
-        for start in range(0, size, piece):
-            here = min(piece, size - start)
-            buffer[:here] = (start // piece).to_bytes(4, "big") * (here // 4) + b"tail"[: here % 4]
-            yield memoryview(buffer)[:here]
 
     def test_it_follows_the_protocol(self) -> None:
         backend = self.make_backend()
@@ -70,6 +48,7 @@ class BackendConformance:
         assert isinstance(backend, LocalFiles) or not backend.supports_local_files
         assert isinstance(backend, Recoverable) or not backend.supports_recovery
         assert isinstance(backend, Listed) or not getattr(backend, "supports_listing", False)
+        assert isinstance(backend, DirectUploads) or not getattr(backend, "supports_direct_upload", False)
         assert not isinstance(backend, Checked) or isinstance(backend.check({}), Mapping)
 
     def test_what_goes_in_comes_out(self) -> None:
@@ -239,13 +218,3 @@ class BackendConformance:
         other = self.make_backend()
         assert isinstance(other, Recoverable)
         other.recover(lambda key: key == is_known)
-
-    @staticmethod
-    @contextmanager
-    def expected(error: type[Exception]) -> Iterator[None]:
-        """Fail unless exactly this error is raised."""
-        try:
-            yield
-        except error:
-            return
-        raise AssertionError(f"{error.__name__} was not raised")

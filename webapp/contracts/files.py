@@ -15,7 +15,9 @@ class StoredFileOut:
     content_type: str = field(metadata={"help": "Media type it is served with."})
     size_bytes: int = field(metadata={"help": "Size in bytes.", "minimum": 0})
     backend: str = field(metadata={"help": "Id of the storage backend that holds the bytes."})
-    checksum_sha256: str = field(metadata={"help": "SHA-256 of the bytes, 64 hexadecimal digits."})
+    checksum_sha256: str = field(
+        metadata={"help": "SHA-256 of the bytes, 64 hexadecimal digits; empty while it is being found out."}
+    )
     uploaded_by: str | None = field(metadata={"help": "Id of the account that uploaded it."})
     uploaded_by_name: str | None = field(
         default=None, metadata={"help": "Name of that account, also when it is gone by now."}

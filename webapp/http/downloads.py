@@ -67,7 +67,13 @@ def _headers(out: StoredFileOut, *, inline: bool) -> dict[str, str]:
 
 
 def _etag(out: StoredFileOut) -> str:
-    return f'"{out.checksum_sha256}"'
+    """The checksum, or while that is being found out, the key: it too stands for these bytes alone, and for ever."""
+    return f'"{out.checksum_sha256 or out.key}"'
+
+
+def _is_etag(tag: str, out: StoredFileOut) -> bool:
+    """Whether the tag is or was that of the file: what was begun before its checksum was known goes on."""
+    return tag in (f'"{out.checksum_sha256}"', f'"{out.key}"') and tag != '""'
 
 
 def _response(body: Any, status: int, headers: dict[str, str]) -> Response:
@@ -120,7 +126,7 @@ class _Pieces:
 def _unchanged(out: StoredFileOut) -> bool:
     if tags := request.headers.get("If-None-Match"):
         # Weak comparison (13.1.2): W/ does not matter here.
-        return tags.strip() == "*" or _etag(out) in (tag.strip().removeprefix("W/") for tag in tags.split(","))
+        return tags.strip() == "*" or any(_is_etag(tag.strip().removeprefix("W/"), out) for tag in tags.split(","))
     if since := request.headers.get("If-Modified-Since"):
         date = parse_date(since)
         return date is not None and _seconds(out.created_at) <= date
@@ -159,7 +165,7 @@ def _still_the_same(out: StoredFileOut) -> bool:
         return True
     condition = condition.strip()
     if condition.startswith(('"', "W/")):
-        return condition == _etag(out)
+        return _is_etag(condition, out)
     return parse_date(condition) == _seconds(out.created_at)
 
 

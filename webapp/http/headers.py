@@ -9,6 +9,7 @@ import time
 from flask import Flask, Response, g, request
 
 from webapp import logs
+from webapp.http import context, direct
 from webapp.services.errors import BadRequestError
 
 CSP_PAGE = (
@@ -80,12 +81,18 @@ def _finish(response: Response) -> Response:
     headers["X-Request-ID"] = logs.request_id.get() or ""
     headers["X-Content-Type-Options"] = "nosniff"
     if "Content-Security-Policy" not in headers:
-        headers["Content-Security-Policy"] = CSP_PAGE if is_page(response) else CSP_DATA
+        headers["Content-Security-Policy"] = _page_policy() if is_page(response) else CSP_DATA
     if "Cache-Control" not in headers:
         headers["Cache-Control"] = "no-store"
     if is_page(response):
         _finish_page(response)
     return response
+
+
+def _page_policy() -> str:
+    """Where parts of uploads may go straight to a store, scripts may connect to it, too."""
+    origin = None if context.wants_fragment() else direct.store_origin()
+    return CSP_PAGE.replace("connect-src 'self'", f"connect-src 'self' {origin}") if origin else CSP_PAGE
 
 
 def _finish_page(response: Response) -> None:

@@ -220,3 +220,11 @@ def _contradiction(said: str | None, sniffed: str | None) -> str | None:
 def is_textual(media_type: str) -> bool:
     """Whether files of this type are text."""
     return media_type.startswith("text/") or media_type in _TEXTUAL or media_type.endswith(_TEXTUAL_SUFFIXES)
+
+
+def announced(declared: str | None, name: str, allowed: tuple[str, ...]) -> str:
+    """What it seems to be before a byte is there."""
+    said = normalise(declared) or by_filename(name) or UNKNOWN
+    if allowed and said != UNKNOWN and not is_allowed(said, allowed):
+        raise BadTypeError(f"{said} is not allowed", content_type=said)
+    return said

@@ -3,11 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from webapp.contracts.backends import DirectUploads, Part
-from webapp.services.errors import TooLargeError
+from webapp.contracts.errors import NotSupportedError, StorageNotFoundError
+from webapp.services.errors import DirectUploadUnsupportedError, TooLargeError
+from webapp.services.settings import Place
 
 USUAL_PART = 16 * 1024 * 1024
 _ROUND = 1024 * 1024
@@ -86,3 +88,30 @@ def shown(row: Any, received: Iterable[int]) -> DirectUploadOut:
         expires_at=row.expires_at,
         file_id=row.file_id,
     )
+
+
+def offered(place: Place) -> DirectUploads | None:
+    """The backend, if it takes parts directly with the settings of now."""
+    takes = getattr(place.backend, "supports_direct_upload", False)
+    return cast("DirectUploads", place.backend) if takes else None
+
+
+def required(place: Place) -> DirectUploads:
+    """The backend of an upload that was begun: it ends it, whatever its settings offer by now."""
+    if not getattr(type(place.backend), "supports_direct_upload", False):
+        raise DirectUploadUnsupportedError(place.backend_id)
+    return cast("DirectUploads", place.backend)
+
+
+def begun(backend: DirectUploads, key: str, content_type: str) -> str:
+    try:
+        return backend.begin_parts(key, content_type=content_type)
+    except NotSupportedError as exc:
+        raise DirectUploadUnsupportedError from exc
+
+
+def arrived(place: Place, row: Any) -> list[Part]:
+    try:
+        return required(place).list_parts(row.key, row.reference)
+    except StorageNotFoundError:
+        return []  # it is being put together

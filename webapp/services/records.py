@@ -28,7 +28,9 @@ def write_down(
     *,
     keep_bytes: bool = False,
 ) -> None:
-    """Commit the row, and what ``also`` writes; if that fails, remove the bytes again unless they are to be kept.
+    """Commit what ``also`` writes, then the row; if that fails, remove the bytes again unless they are to be kept.
+
+    ``also`` comes first: it may find that another request has done this already.
 
     Raises:
         StorageFullError: the disk of the database is full.
@@ -37,10 +39,10 @@ def write_down(
     undo = _Undo(place, out.key, done=keep_bytes)
     with undo, db.transaction() as tx:
         tx.on_rollback(undo.run)
+        also(tx)
         _insert_file.run(tx.connection, **_row(caller, out, place))
         where = tallies.Cell(str(caller.user_id), out.backend, family(out.content_type), is_deleted=False)
         tallies.add(tx, where, files=1, size_bytes=out.size_bytes)
-        also(tx)
         tx.emit(FileUploaded(**event_fields(out), **caller.actor))
         if place.backend.supports_recovery:
             backend = cast("Recoverable", place.backend)

@@ -10,7 +10,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
 
-from webapp.http import context
+from webapp.http import context, direct
 from webapp.http.assets import asset
 from webapp.http.i18n import t
 from webapp.services import usage
@@ -82,6 +82,8 @@ def register(app: Flask) -> None:
         nav_counts=nav_counts,
         shortcuts=shortcuts,
         oob=oob,
+        store_origin=direct.store_origin,
+        LARGE=direct.LARGE,
         PER_PAGE=states.PER_PAGE,
         flashes=flashes.told,
         request_id=context.request_id,

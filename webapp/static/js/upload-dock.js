@@ -4,7 +4,7 @@
    many files there are, at most MOST_ROWS of them have a row. */
 
 import { $, duration, icon, number, size, t } from "./core.js";
-import { active, batch, isActive, jobs, progress, state, those } from "./upload-queue.js";
+import { active, batch, canPause, canResume, isActive, jobs, progress, state, those } from "./upload-queue.js";
 import { glyph, halves } from "./upload-names.js";
 
 const MOST_ROWS = 60;
@@ -85,7 +85,8 @@ function offer(host, name, visible) {
 }
 
 function title(going, failed) {
-  if (["offline", "signed_out", "renewing"].includes(state.hold)) return t("upload.title_paused");
+  const still = going && active().every((job) => job.state === "paused");
+  if (still || ["offline", "signed_out", "renewing"].includes(state.hold)) return t("upload.title_paused");
   if (going && state.hold !== "stopped") return t("upload.title_going", { count: going });
   if (failed) return t("upload.title_failed", { count: failed });
   return t("upload.title_done", { count: batch.done });
@@ -237,8 +238,8 @@ function acts(element, job) {
   const stoppable = isActive(job) && job.state !== "checking";
   const wanted = {
     retry: job.state === "error" && "upload.retry",
-    pause: job.state === "sending" && job.handle?.pause && "upload.pause",
-    resume: job.state === "paused" && job.handle?.resume && "upload.resume",
+    pause: canPause(job) && "upload.pause",
+    resume: canResume(job) && "upload.resume",
     copy: job.state === "done" && "upload.copy",
     cancel: stoppable && "upload.cancel",
     drop: !isActive(job) && "upload.drop_row",

@@ -1,7 +1,8 @@
 /* Which file goes next, and what becomes of each. Knows nothing of how it looks.
 
    States of a job: queued, sending, checking, done, paused, error (can be tried again),
-   refused (cannot). `resumable` and `conflict` are for transports that know them.
+   refused (cannot). `resumable` and `conflict` are for transports that know them. A job is
+   `paused` by somebody (`byHand`) or because the whole queue is.
 
    The whole queue can be on hold: `offline`, `signed_out`, `renewing` (a new token is being
    fetched), `line` (the server does not answer, tried again at `until`), `slow` (asked to
@@ -55,7 +56,7 @@ function made(file, limits) {
   return {
     id: numbers, file, name: file.name, size: file.size, type: file.type, url: limits.url, key: newKey(),
     state: why ? "refused" : waiting(), note: why, sent: 0, tries: 0, after: 0, meter: new Meter(),
-    handle: null, stored: null, renewed: false,
+    handle: null, stored: null, renewed: false, byHand: false, parts: null, kept: 0, gone: false,
   };
 }
 
@@ -95,7 +96,7 @@ function wake(moment) {
 function send(job) {
   running += 1;
   become(job, "sending");
-  job.sent = 0;
+  job.sent = job.kept;
   job.meter = new Meter();
   const mine = (act) => (value) => { if (job.handle === handle) act(job, value); };
   const handle = {};
@@ -161,10 +162,10 @@ function known(job, failure) {
   return { do: "settle", next: retryable(failure) ? "error" : "refused", note: reason(job, failure) };
 }
 
-/* Into the queue again, from the first byte on. */
-function back(job) {
-  job.sent = 0;
-  become(job, waiting());
+/* Into the queue again, from what is kept of it on: mostly the first byte. */
+function back(job, next = waiting()) {
+  job.sent = job.kept;
+  become(job, next);
 }
 
 function halt(job, { why }) {
@@ -212,16 +213,16 @@ function settle(job, { next, note }) {
 export function hold(why, until = 0) {
   const news = state.hold !== why;
   Object.assign(state, { hold: why, until });
-  if (PAUSING.has(why)) for (const job of those("queued", "sending")) rest(job);
+  if (PAUSING.has(why)) for (const job of those("queued", "sending")) rest(job, "paused");
   tell.changed();
   if (news) tell.held(why);
   wake(until);
 }
 
-function rest(job) {
+function rest(job, next) {
   job.handle?.cancel();
   ended(job);
-  back(job);
+  back(job, next);
 }
 
 /** Go on, if it is (still) this that holds. */
@@ -229,6 +230,7 @@ export function release(why = state.hold) {
   if (!state.hold || state.hold !== why) return;
   Object.assign(state, { hold: null, until: 0 });
   for (const job of those("paused")) {
+    if (job.byHand) continue;
     job.tries = job.after = 0;
     become(job, "queued");
   }
@@ -256,11 +258,30 @@ function anew() {
   release();
 }
 
+/** Whether this one can stop for a while: what has arrived of it stays where it is. */
+export const canPause = (job) => job.state === "sending" && Boolean(job.parts);
+export const canResume = (job) => job.state === "paused" && job.byHand;
+
+/** Let this one stop until somebody wants it to go on. */
+export function pause(job) {
+  if (!canPause(job)) return;
+  job.byHand = true;
+  rest(job, "paused");
+  pump();
+}
+
+/** Let it go on. */
+export function resume(job) {
+  if (!canResume(job)) return;
+  job.byHand = false;
+  back(job);
+  pump();
+}
+
 /** Stop this one and forget it. What the server checks already cannot be called back. */
 export function remove(job) {
   if (!jobs.delete(job.id)) return;
-  job.handle?.cancel();
-  ended(job);
+  drop(job);
   // Given up or refused: it does not count. Stored: it does, though its row is gone.
   if (job.state !== "done") batch.count -= 1;
   if (!jobs.size) reset();
@@ -268,9 +289,15 @@ export function remove(job) {
   pump();
 }
 
+function drop(job) {
+  job.handle?.cancel();
+  ended(job);
+  transport.drop(job);
+}
+
 /** Stop and forget everything. */
 export function clear() {
-  for (const job of [...jobs.values()]) { job.handle?.cancel(); ended(job); }
+  for (const job of jobs.values()) drop(job);
   jobs.clear();
   reset();
   tell.changed();

@@ -55,8 +55,8 @@ export async function lost(job) {
   return navigator.onLine ? { do: "outage" } : { do: "halt", why: "offline" };
 }
 
-/* A file that was moved, changed or is a folder fails like a broken connection. */
-async function readable(file) {
+/** A file that was moved, changed or is a folder fails like a broken connection. */
+export async function readable(file) {
   try {
     await file.slice(0, 1).arrayBuffer();
     return true;

@@ -1,22 +1,59 @@
-/* How the bytes of one file get to the server. The queue knows only this shape, so that
-   another way (in parts that can be resumed) may take its place:
+/* How the bytes of one file get to the server. The queue knows only this shape:
 
-   start(job, tell) → {cancel, pause?, resume?}
+   start(job, tell) → {cancel}    stops; what the server has by then is kept for another start
      tell.progress(bytes)   so many bytes have left
      tell.sent()            all have; the server checks and stores
      tell.stored(file)      the answer, a StoredFileOut
      tell.failed(failure)   {status, code, problem, wait}; status 0: no answer came
+   drop(job)                throws away what the server keeps of it
 
-   After `cancel` nothing is told any more. */
+   After `cancel` nothing is told any more. There are two ways: through the application, in one
+   request, and straight to the store, in parts (upload-direct.js), where the page offers that and
+   the file is worth it. `job.parts` is what is there of the second way: with it, a job can pause. */
 
 import { csrf } from "./core.js";
 
-const STALLED = 60_000;
-const UNANSWERED = 300_000;
+export const STALLED = 60_000;
+export const UNANSWERED = 300_000;
 
-export const transport = { start };
+export const transport = {
+  start(job, tell) {
+    if (offered(job)) return straight(job, tell);
+    job.parts?.drop();
+    return whole(job, tell);
+  },
+  drop(job) {
+    job.gone = true;
+    job.parts?.drop();
+  },
+};
 
-function start(job, tell) {
+/* What the store did not take once, it is not asked again on this page. */
+let refused = false;
+
+/* Said by the page that was loaded, not by those swapped in since: its policy is the one that counts. */
+function offered(job) {
+  const { direct, directFrom } = document.getElementById("uploads").dataset;
+  return !refused && Boolean(direct) && job.size >= Number(directFrom);
+}
+
+/* Most uploads are small: the other way comes with the first one that is not. */
+function straight(job, tell) {
+  let stopped = false;
+  let current = null;
+  const through = () => { if (!stopped) current = whole(job, tell); };
+  const unable = () => {
+    refused = true;
+    job.parts?.drop();
+    tell.progress(0);
+    through();
+  };
+  const begin = (way) => { if (!stopped) current = way.start(job, { ...tell, unable }); };
+  import("./upload-direct.js").then(begin, through);
+  return { cancel: () => { stopped = true; current?.cancel(); } };
+}
+
+function whole(job, tell) {
   const request = new XMLHttpRequest();
   const guard = watchdog(() => { request.abort(); tell.failed({ status: 0, code: "", problem: {}, wait: 0 }); });
   request.open("POST", job.url);
@@ -54,16 +91,17 @@ function parsed(text) {
   }
 }
 
-/* Retry-After in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
-function waiting(request) {
-  const said = request.getResponseHeader("Retry-After");
+const waiting = (request) => patience(request.getResponseHeader("Retry-After"));
+
+/** Retry-After in milliseconds: seconds or a date (RFC 9110, 10.2.3). */
+export function patience(said) {
   if (!said) return 0;
   const seconds = /^\d+$/.test(said) ? Number(said) : (Date.parse(said) - Date.now()) / 1000;
   return Math.max(1, seconds || 0) * 1000;
 }
 
-/* A connection may end without a word: whoever waits for too long gives up. */
-function watchdog(bark) {
+/** A connection may end without a word: whoever waits for too long gives up. */
+export function watchdog(bark) {
   let timer = 0;
   const end = () => clearTimeout(timer);
   return { end, wait: (time) => { end(); timer = setTimeout(bark, time); } };

@@ -2,7 +2,7 @@
 
 import { $, dismiss, say, t, toast } from "./core.js";
 import { draw, fold } from "./upload-dock.js";
-import { active, add, batch, clear, hold, jobs, release, remove, retry, state, tell } from "./upload-queue.js";
+import { active, add, batch, clear, hold, jobs, pause, release, remove, resume, retry, state, tell } from "./upload-queue.js";
 import { renewed } from "./upload-reasons.js";
 
 const STAY = 6000;
@@ -139,8 +139,8 @@ new BroadcastChannel("stowage").onmessage = recover;
 
 const ROW = {
   retry: (job) => retry([job]),
-  pause: (job) => job.handle?.pause?.(),
-  resume: (job) => job.handle?.resume?.(),
+  pause,
+  resume,
   copy,
   cancel: remove,
   drop: remove,
