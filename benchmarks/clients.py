@@ -31,6 +31,8 @@ class Load:
     clients: int
     seconds: float
     most: int
+    good: range = range(200, 300)
+    """Statuses that are successes."""
 
 
 @dataclass
@@ -96,7 +98,7 @@ class _Loop:
 
     def finish(self, connection: "_Connection", deadline: float) -> None:
         now = time.perf_counter()
-        if 200 <= connection.status < 300:
+        if connection.status in self.load.good:
             self.outcome.latencies.append(now - connection.began)
             self.outcome.body_bytes += connection.length
         else:

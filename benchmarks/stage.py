@@ -5,13 +5,14 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 from benchmarks import machine
+from benchmarks.s3 import Store
 from benchmarks.servers import Copyparty, FolderServer, Limit, Nginx, Server, find_copyparty, find_nginx
 from benchmarks.stowage import Stowage
 
@@ -46,6 +47,7 @@ class Stage:
         self._exit = ExitStack()
         self._peers: dict[str, FolderServer] = {}
         self._seeded: dict[int, Stowage] = {}
+        self._store: Store | None = None
         self._folders = 0
         self._create_rates = create_rates
 
@@ -75,13 +77,20 @@ class Stage:
         """The one-thread limit."""
         return self._peer(Limit)
 
+    def store(self) -> Store:
+        """The store that speaks S3; one for the whole run."""
+        if self._store is None:
+            self._store = Store(self.folder("swift"))
+            self._exit.callback(self._store.process.stop)
+        return self._store
+
     @contextmanager
-    def stowage(self) -> Iterator[Stowage | None]:
+    def stowage(self, environ: Mapping[str, str] | None = None) -> Iterator[Stowage | None]:
         """A new Stowage, so that no row sees what another one left; None where only peers are measured."""
         if not self._with_stowage:
             yield None
             return
-        server = Stowage(self.folder("stowage"))
+        server = Stowage(self.folder("stowage"), environ=environ)
         try:
             yield server
         finally:

@@ -26,10 +26,10 @@ class Stowage:
 
     name = "Stowage"
 
-    def __init__(self, root: Path, rows: int = 0) -> None:
+    def __init__(self, root: Path, rows: int = 0, environ: Mapping[str, str] | None = None) -> None:
         self.root = root
         self._names = numbered()
-        self._env = _environment(root)
+        self._env = {**_environment(root), **(environ or {})}
         self.run("db", "upgrade")
         self.run("user", "create", "admin", "--role", "admin", stdin=secrets.token_urlsafe(16))
         self.headers = {"Authorization": f"Bearer {self.run('token', 'create', 'admin', '--name', 'bench').strip()}"}

@@ -32,6 +32,8 @@ def settings(log_format: str, level: str) -> dict[str, Any]:
             "gunicorn.error": quiet,
             "gunicorn.access": {**quiet, "level": "CRITICAL"},
             "alembic": {**quiet, "level": "WARNING"},
+            # With DEBUG these write down what is uploaded, and signatures that open it.
+            **{name: {"level": _at_least_warning(level)} for name in ("botocore", "boto3", "s3transfer", "urllib3")},
         },
     }
 
@@ -51,11 +53,14 @@ class TextFormatter(logging.Formatter):
     """``time level logger message key=value …``."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the line for ``record``; control characters are escaped."""
+        """Return the line for ``record``; control characters are escaped, and further lines are indented."""
         fields = _fields(record)
         head = f"{fields.pop('time')} {fields.pop('level'):<7} {fields.pop('logger')}: {_plain(fields.pop('message'))}"
         line = " ".join([head, *(f"{name}={_plain(value)}" for name, value in fields.items())])
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if not record.exc_info:
+            return line
+        trace = self.formatException(record.exc_info).split("\n")
+        return "\n".join([line, *(f"    {_escaped(each)}" for each in trace)])
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -75,3 +80,12 @@ def _plain(value: object) -> str:
     """No line of the log is made by whoever names a file."""
     text = str(value)
     return text if text.isprintable() else text.encode("unicode_escape").decode("ascii")
+
+
+def _escaped(line: str) -> str:
+    """The same for a line that has to stay readable: errors quote what stores and clients say."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode("ascii") for each in line)
+
+
+def _at_least_warning(level: str) -> str:
+    return level if logging.getLevelNamesMapping().get(level, 0) > logging.WARNING else "WARNING"

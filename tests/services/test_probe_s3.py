@@ -1,6 +1,7 @@
 """The connection test against a real store that speaks S3."""
 
 import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -9,9 +10,15 @@ import pytest
 from tests.services.odd import causes
 from tests.support.app import House
 from tests.support.s3 import Bucket
+from tests.support.talking import Server
+from webapp.api.settings import SettingsIn, SettingsTestIn
+from webapp.backends import s3_store
+from webapp.services import outbound
+from webapp.services import probe as probes
 from webapp.services.errors import ValidationError
 from webapp.services.probe import STEPS, ProbeService
 from webapp.services.settings import FILE_STORAGE
+from webapp.services.settings.plans import Plan
 
 
 @pytest.fixture
@@ -83,3 +90,45 @@ def test_a_private_endpoint_is_not_even_tried_without_the_option(inside: House, 
     with pytest.raises(ValidationError) as refused:
         tried(inside, bucket)
     assert refused.value.errors == {"s3_endpoint_url": "url_private"}
+
+
+def test_stores_that_drip_give_their_places_back(inside: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def drip(caller: socket.socket) -> None:
+        caller.recv(65536)
+        caller.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+        while True:
+            caller.sendall(b"x")
+            time.sleep(0.1)
+
+    monkeypatch.setattr(probes, "SECONDS", 2)
+    monkeypatch.setattr(s3_store, "CLEARING_SECONDS", 1)
+    stores = [Server(drip) for _ in range(probes.AT_ONCE)]
+    service = ProbeService(inside.services.settings, inside.config)
+    keys = {"s3_bucket": "bucket", "s3_region": "x", "s3_access_key_id": "x", "s3_secret_access_key": "x"}
+    for store in stores:
+        values = {"backend": "s3", "s3_endpoint_url": f"http://127.0.0.1:{store.port}", **keys}
+        assert causes(service.run(FILE_STORAGE, values))["write"] == "timeout"
+    deadline = time.monotonic() + 8
+    while any(each.name == "probe" for each in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    for store in stores:
+        store.close()
+    assert service.run(FILE_STORAGE, {"backend": "filesystem"}).ok
+
+
+def test_names_that_hang_hold_a_save_for_three_seconds_in_all(inside: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    over = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: over.wait(30) and [])
+    monkeypatch.setattr(outbound, "SECONDS_TO_RESOLVE", 1)
+    values = {"s3_endpoint_url": "http://hang.example", "s3_public_endpoint_url": "http://hang2.example"}
+    begun = time.monotonic()
+    inside.services.settings.update(FILE_STORAGE, values)
+    assert time.monotonic() - begun < 1.8
+    over.set()
+
+
+def test_no_value_is_in_what_is_printed() -> None:
+    secret = {"s3_secret_access_key": "hush"}
+    for each in (SettingsIn(values=secret), SettingsTestIn(values=secret), Plan(secret, {}, {})):
+        assert "hush" not in repr(each)

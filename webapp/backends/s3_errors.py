@@ -38,6 +38,12 @@ class AddressRefusedError(Exception):
     """The store's name leads to an address that may not be connected to."""
 
 
+class AnswerTooLargeError(BotoCoreError):
+    """The store says more than any answer needs. botocore's kind of error, and none that it tries again after."""
+
+    fmt = "an answer of more than {most} bytes"
+
+
 _MISSING = frozenset({"NoSuchKey"})
 _CAUSES = {
     "no_container": {"NoSuchBucket"},
@@ -63,7 +69,16 @@ _CAUSES = {
         "MethodNotAllowed",
         "403",
     },
-    "region": {"PermanentRedirect", "TemporaryRedirect", "IllegalLocationConstraintException", "301", "307"},
+    "region": {
+        "PermanentRedirect",
+        "TemporaryRedirect",
+        "IllegalLocationConstraintException",
+        "301",
+        "302",
+        "303",
+        "307",
+        "308",
+    },
     "overloaded": {
         "SlowDown",
         "ServiceUnavailable",
@@ -99,7 +114,7 @@ def translated(missing: type[StorageError] = StorageNotFoundError) -> Iterator[N
         raise ConfigurationError("there are no usable credentials", cause="credentials") from exc
     except ParamValidationError as exc:
         raise ConfigurationError("the settings make no valid request", cause="settings") from exc
-    except ResponseParserError as exc:
+    except (ResponseParserError, KeyError) as exc:  # KeyError: what every S3 answers is missing
         raise StorageBackendError("the answer is not S3", cause="protocol") from exc
     except (BotoCoreError, Boto3Error, HTTPClientError, HTTPError, OSError, http.client.HTTPException) as exc:
         raise StorageBackendError(f"the store does not answer: {type(exc).__name__}", **_why(exc)) from exc
@@ -154,7 +169,7 @@ _KINDS: tuple[tuple[str, tuple[type[BaseException], ...]], ...] = (
     ("timeout", (TimeoutError, ConnectTimeoutError, ReadTimeoutError, PoolTimeoutError)),
     ("tls", (ssl.SSLError, BotoSSLError)),
     ("refused", (ConnectionRefusedError,)),
-    ("protocol", (http.client.BadStatusLine, http.client.LineTooLong, ResponseParserError)),
+    ("protocol", (http.client.BadStatusLine, http.client.LineTooLong, ResponseParserError, AnswerTooLargeError)),
     (
         "unreachable",
         (OSError, BotoConnectionError, HTTPClientError, HTTPError, http.client.HTTPException, BotoCoreError),

@@ -17,6 +17,13 @@ _BUCKET = r"(?!\d+\.\d+\.\d+\.\d+$)(?!.*\.\.)[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]"
 _RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
 _RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
+# docs.aws.amazon.com/general/latest/gr/s3.html, and the endpoints of private networks
+_REGION = r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}"
+_AMAZON = re.compile(
+    rf"(?:s3(?:-fips|-accelerate)?(?:\.dualstack)?(?:\.{_REGION})?|s3-(?:{_REGION}|external-1)"
+    rf"|bucket\.vpce-[a-z0-9-]+\.s3\.{_REGION}\.vpce)\.amazonaws\.com(?:\.cn)?"
+)
+
 FIELDS = (
     SettingField(
         name="s3_bucket",
@@ -94,6 +101,7 @@ FIELDS = (
         label="Endpoint for browsers",
         help="Where browsers reach the store, if not at the endpoint above.",
         format="public_url",
+        location=True,
     ),
 )
 
@@ -111,6 +119,9 @@ class Limits:
     """Of silence, in either direction."""
     brief_seconds: float = 10
     """The same, for looking and clearing up after something has failed."""
+    answer_seconds: float = 900
+    """For a whole answer that comes by drops. A store may say no more than "wait" for minutes while it
+    puts parts together. While clearing up, it is three times the silence."""
     attempts: int = 3
     pauses: tuple[float, ...] = (0.5, 1.5, 4)
     """Before a part is sent again that could not be sent for a passing reason: what many minutes have
@@ -125,6 +136,15 @@ class Limits:
     most_parts: int = 10_000
     stale_seconds: float = 24 * 3600
     sweep_seconds: float = 3600
+    """From one sweep to the next."""
+    list_seconds: float = 60
+    """For listing the uploads in parts of a key."""
+    search_seconds: float = 300
+    """For a sweep, or as much of it as can be done."""
+    most_pages: int = 1_000
+    """Of a list of uploads or parts: a million."""
+    most_barren_pages: int = 10_000
+    """Of a list of keys, without a single key of ours: ten million objects that have no business there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -144,6 +164,8 @@ class Options:
     links: bool
     allow_private: bool
     state_dir: str | None
+    trial_seconds: float | None
+    """How long an instance is of use that is only tried."""
 
     @classmethod
     def of(cls, values: Mapping[str, object]) -> "Options":
@@ -159,7 +181,7 @@ class Options:
             cause = "credentials" if "key" in name else "settings"
             raise ConfigurationError(f"{name}: {sentence}", cause=cause)
         access_key, secret_key = _text(values, "s3_access_key_id"), _text(values, "s3_secret_access_key")
-        seconds = values.get("s3_presign_ttl_seconds")
+        seconds, trial = values.get("s3_presign_ttl_seconds"), values.get("trial_seconds")
         return cls(
             bucket=bucket,
             region=_text(values, "s3_region") or "us-east-1",
@@ -172,6 +194,7 @@ class Options:
             links=values.get("s3_presigned_downloads") is not False,
             allow_private=values.get("allow_private_addresses") is True,
             state_dir=_text(values, "state_dir") or None,
+            trial_seconds=trial if isinstance(trial, (int, float)) else None,
         )
 
 
@@ -207,11 +230,13 @@ def _check_credentials(values: Mapping[str, object]) -> dict[str, str]:
         return {"s3_secret_access_key": "The secret that belongs to the access key ID is missing."}
     if secret and not key:
         return {"s3_access_key_id": "The access key ID that belongs to the secret is missing."}
+    # What the environment holds is for Amazon: no other host is ever shown a signature made with it.
     if not key and not _is_amazon(_text(values, "s3_endpoint_url")):
-        # What the environment holds is for Amazon: no other host is ever shown a signature made with it.
         return {
             "s3_access_key_id": "Only at Amazon the credentials of the environment are used: this store needs its own."
         }
+    if not key and not _is_amazon(_text(values, "s3_public_endpoint_url")):
+        return {"s3_access_key_id": "Links to another host than Amazon's need credentials of their own."}
     return {}
 
 
@@ -223,9 +248,8 @@ def _style(values: Mapping[str, object]) -> str:
 
 
 def _is_amazon(endpoint: str) -> bool:
-    if not endpoint:
-        return True
-    return endpoint.lower().startswith("https://") and _host(endpoint).endswith((".amazonaws.com", ".amazonaws.com.cn"))
+    """Whether it is S3 itself: names below amazonaws.com that are not S3's belong to anybody."""
+    return not endpoint or (endpoint.lower().startswith("https://") and bool(_AMAZON.fullmatch(_host(endpoint))))
 
 
 def _host(endpoint: str) -> str:

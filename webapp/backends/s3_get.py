@@ -69,9 +69,12 @@ class Pieces:
     def _read(self) -> bytes:
         """The next piece; opens the object again, from here on, as long as that helps."""
         while self._body is not None:
+            most = PIECE if self._stop is None else min(PIECE, self._stop - self._position)
+            if most == 0:  # whatever else the store may have to say
+                return b""
             try:
                 with translated(StorageBackendError):
-                    piece = self._body.read(PIECE)
+                    piece = self._body.read(most)
             except StorageBackendError as exc:
                 self._resume(exc)
                 continue
@@ -124,7 +127,7 @@ class Pieces:
 
     def _check_range(self, answer: "GetObjectOutputTypeDef", *, ranged: bool) -> None:
         """A store that ignores ranges would give the beginning for the middle."""
-        if not ranged or (self._position == 0 and answer["ContentLength"] == 0):
+        if not ranged or (self._position == 0 and answer.get("ContentLength") == 0):
             return
         if not answer.get("ContentRange", "").startswith(f"bytes {self._position}-"):
             answer["Body"].close()

@@ -1,17 +1,22 @@
 """One bucket as this process reaches it: its clients, and the requests that need no more than one answer."""
 
+import itertools
+import math
 import os
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from webapp.backends.s3_client import make_client
+from webapp.backends.s3_client import make_anonymous, make_client
 from webapp.backends.s3_errors import code_of, translated
 from webapp.backends.s3_fields import WEEK, Limits, Options
 from webapp.contracts.errors import StorageBackendError, StorageNotFoundError
@@ -19,11 +24,36 @@ from webapp.contracts.headers import content_disposition
 
 if TYPE_CHECKING:
     from types_boto3_s3 import S3Client
-    from types_boto3_s3.type_defs import ResponseMetadataTypeDef
+    from types_boto3_s3.type_defs import ListPartsOutputTypeDef, ResponseMetadataTypeDef
 
 TOKEN = "stowage-put"  # noqa: S105 (the name of a header)
 """Metadata of every object: which put it is from. Tells "stored, but the answer was lost" from everything else."""
+CLEARING_SECONDS = 5
+"""For an instance that was only tried to take away what it made, once its time is up."""
 _KEY = re.compile(r"[0-9a-f]{32}")
+_MOST_EMPTY_PAGES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """A kind of request that is answered page by page."""
+
+    operation: str
+    entries: str
+    marks: dict[str, str]
+    """What the next request says, by what the answer calls it."""
+    order: str = ""
+    """The one of them that never gets less."""
+
+
+_KEYS = _Listing("list_objects_v2", "Contents", {"ContinuationToken": "NextContinuationToken"})
+_UPLOADS = _Listing(
+    "list_multipart_uploads",
+    "Uploads",
+    {"KeyMarker": "NextKeyMarker", "UploadIdMarker": "NextUploadIdMarker"},
+    "KeyMarker",
+)
+_PARTS = _Listing("list_parts", "Parts", {"PartNumberMarker": "NextPartNumberMarker"}, "PartNumberMarker")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +69,9 @@ class Store:
 
     def __init__(self, options: Options, limits: Limits) -> None:
         self.bucket = options.bucket
-        self.limits = limits
+        # Nobody waits for the second half of what is only tried.
+        self.limits = limits if options.trial_seconds is None else replace(limits, resumptions=0, pauses=())
+        self._ends = math.inf if options.trial_seconds is None else time.monotonic() + options.trial_seconds
         self.pid = os.getpid()
         self._options = options
         self._clients: dict[str, S3Client] = {}
@@ -47,6 +79,8 @@ class Store:
 
     @property
     def client(self) -> "S3Client":
+        if time.monotonic() >= self._ends:
+            return self.brief
         return self._client("usual", lambda: self._make(self._options.endpoint))
 
     @property
@@ -85,18 +119,48 @@ class Store:
 
     def list_keys(self, prefix: str) -> Iterator[str]:
         """Keys as Stowage makes them, page by page; whatever else is in the bucket is passed over."""
-        pages = iter(self._pages(prefix))
+        last, barren = "", 0
+        pages = self._pages(_KEYS, self.client, most=math.inf, Prefix=prefix)
         while True:
             with translated(StorageBackendError):
                 page = next(pages, None)
+                keys = [each["Key"] for each in page.get("Contents", [])] if page else []
             if page is None:
                 return
-            yield from filter(_KEY.fullmatch, page)
+            ours = [key for key in keys if _KEY.fullmatch(key) and key.startswith(prefix)]
+            barren = 0 if ours else barren + 1
+            if barren > self.limits.most_barren_pages:
+                raise StorageBackendError("keys that are not ours, without an end", cause="protocol")
+            for key in ours:
+                if key <= last:
+                    raise StorageBackendError("a list of keys begins again", cause="protocol")
+                last = key
+                yield key
 
-    def _pages(self, prefix: str) -> Iterator[list[str]]:
-        pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        for page in pages:
-            yield [entry["Key"] for entry in page.get("Contents", [])]
+    def part_pages(self, key: str, upload_id: str, client: "S3Client") -> "Iterator[ListPartsOutputTypeDef]":
+        """What has arrived of an upload, a thousand parts at a time. Raises as boto3 does."""
+        return self._pages(_PARTS, client, Key=key, UploadId=upload_id)
+
+    def _pages(
+        self, listing: _Listing, client: "S3Client", *, most: float | None = None, until: float = math.inf, **about: str
+    ) -> Iterator[Any]:
+        """A list page by page, of a store that may have none of our interests in mind. Raises as boto3 does."""
+        marks: dict[str, Any] = {}
+        empty = 0
+        for number in itertools.count(1):
+            page = getattr(client, listing.operation)(Bucket=self.bucket, **about, **marks)
+            yield page
+            before, marks = marks, {name: page[said] for name, said in listing.marks.items() if page.get(said)}
+            if not page.get("IsTruncated") or not marks:
+                return
+            empty = 0 if page.get(listing.entries) else empty + 1
+            goes_back = listing.order in before and before[listing.order] > marks.get(listing.order, "")
+            if marks == before or goes_back or empty > _MOST_EMPTY_PAGES:
+                raise StorageBackendError("a list goes round in circles", cause="protocol")
+            if number >= (self.limits.most_pages if most is None else most):
+                raise StorageBackendError("a list without an end", cause="protocol")
+            if time.monotonic() >= until:
+                raise StorageBackendError("a list that takes too long", cause="timeout")
 
     def link(self, key: str, filename: str, content_type: str, seconds: int | None) -> str:
         """A URL that serves the object as a download for so many seconds."""
@@ -110,9 +174,31 @@ class Store:
         with translated():
             return self.links.generate_presigned_url("get_object", Params=asked, ExpiresIn=lasts)
 
+    @cached_property
+    def origin(self) -> str:
+        """Scheme, host and port of all URLs for browsers. By botocore's own rules, of which there are many."""
+        # Signing would look for the credentials of a machine's role, which may take its time.
+        client = self.links if self._options.access_key else make_anonymous(self._options)
+        with translated():
+            url = client.generate_presigned_url("get_object", Params={"Bucket": self.bucket, "Key": "any"})
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}"
+
+    def begin_upload(self, key: str, content_type: str, token: str) -> str:
+        """Begin an upload in parts, exactly one, and return its id."""
+        with translated(StorageBackendError):
+            begun = self.client.create_multipart_upload(
+                Bucket=self.bucket, Key=key, ContentType=content_type, Metadata={TOKEN: token}
+            )
+            upload_id = begun["UploadId"]
+        if begun["ResponseMetadata"]["RetryAttempts"]:
+            # One of those tries may have begun an upload too, and only its answer was lost.
+            self.abort_all(key, but=upload_id)
+        return upload_id
+
     # Uploads in parts that nobody will finish
 
-    def abort_all(self, key: str, but: str | None = None) -> int:
+    def abort_all(self, key: str, but: str | None = None, client: "S3Client | None" = None) -> int:
         """Abort every upload in parts of the key, and look that none is left; returns how many there were.
 
         Parts that were on their way when their upload was aborted can outlive it, hence several rounds.
@@ -124,21 +210,21 @@ class Store:
             if not ids:
                 return aborted
             for upload_id in ids:
-                self.abort(key, upload_id)
+                self.abort(key, upload_id, client)
             aborted += len(ids)
         raise StorageBackendError("an upload in parts comes back after it was aborted")
 
-    def abort(self, key: str, upload_id: str) -> None:
+    def abort(self, key: str, upload_id: str, client: "S3Client | None" = None) -> None:
         """Abort one upload in parts; it is fine if it is gone already."""
         with translated(StorageBackendError):
             try:
-                self.brief.abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
+                (client or self.brief).abort_multipart_upload(Bucket=self.bucket, Key=key, UploadId=upload_id)
             except ClientError as exc:
-                if code_of(exc) != "NoSuchUpload":
+                if code_of(exc) not in ("NoSuchUpload", "NoSuchKey"):  # the second is Swift's, of a completed one
                     raise
 
     def _upload_ids(self, key: str) -> list[str]:
-        pages = self.brief.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket, Prefix=key)
+        pages = self._pages(_UPLOADS, self.brief, until=time.monotonic() + self.limits.list_seconds, Prefix=key)
         return [each["UploadId"] for page in pages for each in page.get("Uploads", []) if each["Key"] == key]
 
     def abort_stale(self, is_known: Callable[[str], bool]) -> int:
@@ -148,22 +234,26 @@ class Store:
         parts, or its client is cut off long before.
         """
         aborted = 0
+        until = time.monotonic() + self.limits.search_seconds
         with translated(StorageBackendError):
-            for page in self.brief.get_paginator("list_multipart_uploads").paginate(Bucket=self.bucket):
+            for page in self._pages(_UPLOADS, self.brief, until=until):
                 stale = _moment_of(page["ResponseMetadata"]) - timedelta(seconds=self.limits.stale_seconds)
                 for each in page.get("Uploads", []):
-                    key, upload_id = each["Key"], each["UploadId"]
-                    if not _KEY.fullmatch(key) or each["Initiated"] > stale or is_known(key):
+                    key, upload_id, begun = each["Key"], each["UploadId"], _aware(each["Initiated"])
+                    if not _KEY.fullmatch(key) or begun > stale or is_known(key):
                         continue
-                    if self._last_part(key, upload_id, each["Initiated"]) <= stale:
+                    if self._last_part(key, upload_id, begun, until) <= stale:
                         self.abort(key, upload_id)
                         aborted += 1
+                    if time.monotonic() >= until:
+                        return aborted  # the next sweep goes on
         return aborted
 
-    def _last_part(self, key: str, upload_id: str, begun: datetime) -> datetime:
-        pages = self.brief.get_paginator("list_parts").paginate(Bucket=self.bucket, Key=key, UploadId=upload_id)
+    def _last_part(self, key: str, upload_id: str, begun: datetime, until: float) -> datetime:
+        pages = self._pages(_PARTS, self.brief, until=until, Key=key, UploadId=upload_id)
         try:
-            return max((part["LastModified"] for page in pages for part in page.get("Parts", [])), default=begun)
+            arrived = (_aware(part["LastModified"]) for page in pages for part in page.get("Parts", []))
+            return max(arrived, default=begun)
         except ClientError as exc:
             if code_of(exc) != "NoSuchUpload":
                 raise
@@ -180,12 +270,19 @@ class Store:
         return found
 
     def _make(self, endpoint: str | None, *, brief: bool = False, sign_payload: bool = True) -> "S3Client":
-        return make_client(self._options, self.limits, endpoint=endpoint, brief=brief, sign_payload=sign_payload)
+        ends = self._ends + (CLEARING_SECONDS if brief else 0)
+        return make_client(
+            self._options, self.limits, endpoint=endpoint, brief=brief, sign_payload=sign_payload, ends=ends
+        )
 
 
 def _moment_of(metadata: "ResponseMetadataTypeDef") -> datetime:
     """When the store gave this answer, by its own clock."""
     try:
-        return parsedate_to_datetime(metadata["HTTPHeaders"]["date"])
+        return _aware(parsedate_to_datetime(metadata["HTTPHeaders"]["date"]))
     except (KeyError, ValueError):
         return datetime.now(UTC)
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -10,7 +10,6 @@ import io
 import re
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -20,6 +19,7 @@ from typing import Any, cast
 
 from webapp.contracts.addresses import refusal
 from webapp.contracts.errors import StorageBackendError
+from webapp.contracts.resolving import Found, Resolver
 
 SCHEME = "url_scheme"
 MALFORMED = "url_malformed"
@@ -67,14 +67,16 @@ class _Endpoint:
     """Written in a way that others may understand differently."""
 
 
-def problem(url: str, *, allow_private: bool) -> str | None:
+def problem(url: str, *, allow_private: bool, seconds: float | None = None) -> str | None:
     """Why a setting cannot name this address, as a key of the namespace ``validation``; None where it can.
 
-    A name that does not resolve now is fine: its network may not be there yet.
+    A name that does not resolve now, within so many seconds (None: the usual ones), is fine: its network
+    may not be there yet.
     """
     try:
         endpoint = _parsed(url)
-        return _refused(endpoint, allow_private=allow_private) or (MALFORMED if endpoint.is_odd else None)
+        left = SECONDS_TO_RESOLVE if seconds is None else seconds
+        return _refused(endpoint, left, allow_private=allow_private) or (MALFORMED if endpoint.is_odd else None)
     except ValueError as exc:
         return str(exc)
 
@@ -170,7 +172,7 @@ def _ascii(host: str) -> tuple[str, bool]:
 # --- the policy -------------------------------------------------------------------
 
 
-def _refused(endpoint: _Endpoint, *, allow_private: bool) -> str | None:
+def _refused(endpoint: _Endpoint, seconds: float, *, allow_private: bool) -> str | None:
     if _is_metadata(endpoint.host):
         return ADDRESS
     if _is_this_machine(endpoint.host) and not allow_private:
@@ -179,7 +181,7 @@ def _refused(endpoint: _Endpoint, *, allow_private: bool) -> str | None:
         addresses = [str(endpoint.address)]
     else:
         try:
-            addresses = [str(each[-1][0]) for each in _resolved(endpoint, SECONDS_TO_RESOLVE)]
+            addresses = [str(each[-1][0]) for each in _resolved(endpoint, seconds)]
         except OSError:
             return None
     return _worst(addresses, allow_private=allow_private)
@@ -201,34 +203,16 @@ def _is_this_machine(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")  # RFC 6761, section 6.3
 
 
-Found = list[tuple[socket.AddressFamily, tuple[Any, ...]]]
+_names = Resolver(16)
 
 
 def _resolved(endpoint: _Endpoint, seconds: float) -> Found:
-    """The addresses of a host. getaddrinfo() knows no time limit, so it gets a thread that may be left behind.
+    """The addresses of a host.
 
     Raises:
         OSError: it has none, or they did not come in time (TimeoutError).
     """
-    answers: list[Found | OSError] = []
-
-    def ask() -> None:
-        try:
-            found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
-            answers.append([(each[0], each[4]) for each in found])
-        except OSError as exc:
-            answers.append(exc)
-        except UnicodeError:
-            answers.append(socket.gaierror(socket.EAI_NONAME, "no name that could be asked for"))
-
-    thread = threading.Thread(target=ask, name="resolve", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if not answers:
-        raise TimeoutError("the name was not resolved in time")
-    if isinstance(answers[0], OSError):
-        raise answers[0]
-    return answers[0]
+    return _names.find(endpoint.host, endpoint.port, seconds)
 
 
 # --- fetching ---------------------------------------------------------------------

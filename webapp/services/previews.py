@@ -9,6 +9,7 @@ from webapp.services import content_types
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import NotFoundError
 from webapp.services.files import Stored
+from webapp.services.reading import at_most
 from webapp.services.rows import as_out, find_seen
 from webapp.services.settings import SettingsService
 from webapp.services.thumbnails import is_possible
@@ -81,7 +82,8 @@ class PreviewService:
         if not stored.out.size_bytes:
             return "", False
         backend = stored.place.backend
-        data = b"".join(backend.get(stored.out.key, length=limit))[:limit]
+        most = min(limit, stored.out.size_bytes)
+        data = b"".join(at_most(backend.get(stored.out.key, length=limit), most))
         return decode(data), stored.out.size_bytes > len(data)
 
     def _seen(self, caller: Caller, file_id: UUID) -> Stored:

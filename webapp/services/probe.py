@@ -2,7 +2,7 @@
 
 A store may hang for longer than anybody waits. So the trial has a thread of its
 own: whoever asked gets an answer in time, and the thread clears up behind itself
-whenever the store lets go of it.
+whenever the store lets go of it, or when its backend gives up: it is told when.
 """
 
 import logging
@@ -41,7 +41,7 @@ OPTIONAL = ("list", "presign", "fetch")
 SECONDS = 9.5
 """For everything: people are promised ten."""
 AT_ONCE = 3
-"""Trials per process; one that hangs counts until its store lets go."""
+"""Trials per process; one that hangs counts until its backend gives up, which is told how long it has."""
 SKIPPED, UNKNOWN = "skipped", "unknown"
 
 _SIZE = 1500
@@ -112,7 +112,11 @@ class ProbeService:
         self, report: "_Report", module: str, changes: Mapping[str, object], backend_id: str | None
     ) -> Place | None:
         found: list[Place] = []
-        report.do("settings", lambda: found.append(self._settings.candidate(module, changes, backend_id)))
+
+        def make() -> None:
+            found.append(self._settings.candidate(module, changes, backend_id, seconds=report.left))
+
+        report.do("settings", make)
         return found[0] if found else None
 
     def _wanted(self, changes: Mapping[str, object], backend_id: str | None) -> str:

@@ -24,6 +24,7 @@ from webapp.models import Thumbnail
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import NotFoundError
 from webapp.services.images import ImageHelpers, RefusedImageError, Slot, Small
+from webapp.services.reading import at_most
 from webapp.services.rows import as_out, files, find_seen
 from webapp.services.settings import Place, SettingsService
 
@@ -34,6 +35,8 @@ WIDTHS = (64, 128, 640, 1280)
 CONTENT_TYPE = "image/webp"
 MOST_BYTES = 64 * 1024 * 1024
 """Largest file that is looked at."""
+MOST_BYTES_KEPT = 16 * 1024 * 1024
+"""More than the largest thumbnail, without any compression."""
 _READABLE = frozenset({
     "image/avif", "image/bmp", "image/gif", "image/jpeg", "image/jpg", "image/pjpeg", "image/png", "image/apng",
     "image/tiff", "image/vnd.microsoft.icon", "image/webp", "image/x-icon", "image/x-ms-bmp",
@@ -87,8 +90,11 @@ class Wanted:
 
     @property
     def tag(self) -> str:
-        """Changes whenever the thumbnail would: never, as long as they are made the same way."""
-        return f"{self.out.checksum_sha256[:32]}-{self.width}-1"
+        """Changes whenever the thumbnail would: never, as long as they are made the same way.
+
+        By the key where the checksum is still being found out.
+        """
+        return f"{self.out.checksum_sha256[:32] or self.out.key}-{self.width}-1"
 
 
 class ThumbnailService:
@@ -161,7 +167,7 @@ class ThumbnailService:
         if row.key is None:
             return True, None
         try:
-            return True, b"".join(wanted.place.backend.get(row.key))
+            return True, b"".join(at_most(wanted.place.backend.get(row.key), MOST_BYTES_KEPT))
         except StorageNotFoundError:
             log.warning("the bytes of a thumbnail are missing; it is made again", extra={"key": row.key})
         with db.transaction() as tx:
@@ -246,7 +252,7 @@ def _opened(wanted: Wanted) -> Iterator[BinaryIO]:
     except StorageNotFoundError as exc:
         raise StorageBackendError("the bytes of a file are missing") from exc
     with tempfile.TemporaryFile() as copy:
-        for piece in pieces:
+        for piece in at_most(pieces, wanted.out.size_bytes):
             copy.write(piece)
         copy.flush()
         yield cast("BinaryIO", copy)

@@ -15,8 +15,8 @@ from webapp.services.settings.places import Credentials, Place, Places
 from webapp.services.settings.plans import Plan
 from webapp.services.settings.snapshots import Snapshot
 
-GIVEN = ("allow_private_addresses", "state_dir")
-"""What every backend is told beside the values of its fields."""
+GIVEN = ("allow_private_addresses", "state_dir", "trial_seconds")
+"""What backends are told beside the values of their fields."""
 Fields = tuple[SettingField, ...]
 
 
@@ -57,14 +57,15 @@ class Placer:
         options.update(self._credentials(backend_id, fields, snapshot, kept))
         return Place(backend_id, self._registry.get(backend_id, options), kept)
 
-    def trial(self, backend_id: str, plan: Plan) -> Place:
-        """A place of its own for values that are only tried.
+    def trial(self, backend_id: str, plan: Plan, seconds: float | None) -> Place:
+        """A place of its own for values that are only tried, of use for so many seconds.
 
         Raises:
             ConfigurationError: the backend is unknown or cannot work with its settings.
         """
         location = _location(self._registry.fields_of(backend_id), plan.values)
         options = self._options(backend_id, Snapshot(plan.values, plan.secrets), location)
+        options["trial_seconds"] = seconds
         return Place(backend_id, self._registry.fresh(backend_id, options), location)
 
     def note(self, tx: db.Transaction, plan: Plan, before: Snapshot) -> None:

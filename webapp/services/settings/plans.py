@@ -1,5 +1,6 @@
 """A save before it happens: what would change, what would be the case then, and what is wrong with that."""
 
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -21,7 +22,7 @@ Errors = dict[str, Problem]
 class Plan:
     """What a save would do. ``changed`` has None for what is reset."""
 
-    changed: dict[str, Any]
+    changed: dict[str, Any] = field(repr=False)
     values: dict[str, Any]
     secrets: dict[str, str] = field(repr=False)
     errors: Errors = field(default_factory=dict)
@@ -63,9 +64,10 @@ class Planner:
         for name in list(fitting):
             if variable := self._pins.variable(module, known[name]):
                 errors[name] = ("pinned", {"variable": variable})
+        until = time.monotonic() + outbound.SECONDS_TO_RESOLVE  # for all names together
         for each in self._to_look_at(module, fitting, errors, active):
             value = fitting.get(each.name, before.values.get(each.name))
-            if problem := self._looked_at(each, each.default if value is None else value):
+            if problem := self._looked_at(each, each.default if value is None else value, until):
                 errors.setdefault(each.name, problem)
         return {name: value for name, value in fitting.items() if name not in errors}, errors
 
@@ -115,7 +117,7 @@ class Planner:
             if is_meant and each.field.name not in errors:
                 yield each.field
 
-    def _looked_at(self, declared: SettingField, value: Any) -> Problem | None:
+    def _looked_at(self, declared: SettingField, value: Any, until: float) -> Problem | None:
         if not isinstance(value, str) or not value:
             return None
         if declared.path:
@@ -123,7 +125,8 @@ class Planner:
         if declared.format in ("url", "public_url"):
             # Stowage itself does not connect to addresses for browsers, except to test them.
             allow = self._config.allow_private_endpoints or declared.format == "public_url"
-            return outbound.problem(value, allow_private=allow)
+            left = max(0.1, until - time.monotonic())
+            return outbound.problem(value, allow_private=allow, seconds=left)
         return None
 
     def _secrets_elsewhere(

@@ -204,8 +204,17 @@ class SettingsService:
             tx.emit(SettingsChanged(module=module, names=tuple(sorted(plan.changed)), version=made, **(actor or {})))
         return made
 
-    def candidate(self, module: str, changes: Mapping[str, object], backend_id: str | None = None) -> Place:
+    def candidate(
+        self,
+        module: str,
+        changes: Mapping[str, object],
+        backend_id: str | None = None,
+        *,
+        seconds: float | None = None,
+    ) -> Place:
         """Where files would go if these values were saved; nothing is saved. ``backend_id`` asks for another backend.
+
+        ``seconds`` tells it how long it is of use.
 
         Raises:
             NotFoundError: there is no such module, or it has no backends.
@@ -222,7 +231,7 @@ class SettingsService:
             errors["backend"] = "unknown_backend"
         self._require(module, plan, errors, confirm_in_use=True)
         wanted = backend_id or plan.values["backend"]
-        return self._placer.trial(wanted, plan)
+        return self._placer.trial(wanted, plan, seconds)
 
     def reseal(self) -> int:
         """Seal all secrets with the newest key; return how many that were. Those that no key opens stay as they are."""
