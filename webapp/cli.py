@@ -55,11 +55,13 @@ def main() -> None:
     except ValidationError as exc:
         wrong = "; ".join(f"{e['field']}: {e['message']}" for e in errors.sentences(exc))
         _fail(wrong)
-    except db.DATABASE_ERRORS as exc:
-        kind = type(getattr(exc, "orig", exc)).__name__
-        _fail(f"The database is not ready; `stowage db upgrade` makes its tables. ({kind})")
     except StowageError as exc:
         _fail(f"{t(f'errors.{exc.code}')} ({exc})")
+    except Exception as exc:
+        if not db.is_database_error(exc):
+            raise
+        kind = type(getattr(exc, "orig", exc)).__name__
+        _fail(f"The database is not ready; `stowage db upgrade` makes its tables. ({kind})")
 
 
 def _fail(sentence: str) -> None:

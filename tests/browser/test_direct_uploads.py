@@ -343,7 +343,7 @@ def test_a_page_from_before_the_store_was_chosen_goes_on_as_it_may(
 def test_a_page_from_before_the_store_was_left_goes_on_as_it_may(
     page: Page, asked: Asked, house: Shelf, film: Path, watch: Watch
 ) -> None:
-    watch.expect("status of 501")
+    watch.expect("status of 409")
     page.goto(FILES)
     with house.settings(backend="filesystem"):
         page.locator("#picker").set_input_files(film)

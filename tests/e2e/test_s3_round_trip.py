@@ -187,11 +187,12 @@ def test_browsers_are_sent_to_the_public_endpoint_and_stowage_to_the_other(shelf
         shelf.use(s3_endpoint_url=inside.url, s3_public_endpoint_url=public)
         try:
             file = uploader.upload(TEXT, "note.txt", "text/plain")
-            asked = len(inside.seen)
+            asked = [each for each in inside.seen if file["key"] in each[1]]
             url = redirected(uploader, file)
             assert url.startswith(f"{public}/{shelf.bucket.name}/{file['key']}?")
             assert plain(url).content == TEXT
-            assert len(inside.seen) == asked, "a link needs nothing of the store"
+            # The clean-up in the background may ask for other things meanwhile.
+            assert [each for each in inside.seen if file["key"] in each[1]] == asked, "a link needs nothing of the store"
             shelf.admin.purge(file)
         finally:
             shelf.use()

@@ -173,7 +173,7 @@ def test_a_root_and_a_backend_count_for_every_request_that_begins_after_they_wer
 ) -> None:
     admin = running.admin
     put(admin, **vault.settings(SECRET))
-    inside = {"vault_url": vault.url, "vault_room": "room-1"}
+    inside = {"vault_url": vault.url, "vault_room": "room-1", "vault_page": None}
     where: list[tuple[dict[str, object], tuple[str, dict[str, Any]]]] = [
         ({"backend": "filesystem", "fs_root_path": "root-a"}, ("filesystem", {"fs_root_path": "root-a"})),
         ({"fs_root_path": "root-b"}, ("filesystem", {"fs_root_path": "root-b"})),
@@ -213,7 +213,7 @@ def test_an_upload_under_way_finishes_where_it_started(running: Server, vault: V
         ({"backend": "vault"}, ("filesystem", {"fs_root_path": "root-b"})),
         (
             {"backend": "filesystem", "max_file_size_bytes": 1000},
-            ("vault", {"vault_url": vault.url, "vault_room": "room-1"}),
+            ("vault", {"vault_url": vault.url, "vault_room": "room-1", "vault_page": None}),
         ),
     ):
         with Wire(running.url) as wire:

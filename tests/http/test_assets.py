@@ -231,4 +231,4 @@ def test_every_file_that_a_style_sheet_or_a_module_names_exists() -> None:
 
 def _targets(text: str) -> list[str]:
     imports = re.findall(r"^\s*(?:import|export)\b[^;\"']*[\"'](\.[^\"']+)[\"']", text, re.MULTILINE)
-    return imports + re.findall(r"\burl\(\"?([^)\"#:]+)\"?\)", text)
+    return imports + re.findall(r"(?<!\.)\burl\(\"?([^)\"#:]*[./][^)\"#:]*)\"?\)", text)

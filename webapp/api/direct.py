@@ -55,7 +55,7 @@ class UrlsOut:
     summary="Begin an upload straight to the store",
     details=(
         "For large files, where the backend in use can: send each part by PUT to its URL, in any order and several at"
-        " once, then complete the upload. 501 `direct_upload_unsupported` where it cannot: use an ordinary upload."
+        " once, then complete the upload. 409 `direct_upload_unsupported` where it cannot: use an ordinary upload."
     ),
     body=DirectUploadIn,
     answers={201: DirectUploadOut},

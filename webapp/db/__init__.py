@@ -1,12 +1,11 @@
 """The database. ``transaction()`` is the one door for writing, ``read()`` the one for reading."""
 
-from webapp.db.base import DATABASE_ERRORS, Base, BigId, EventRow, UtcDateTime, db, engine_options, table
+from webapp.db.base import Base, BigId, EventRow, UtcDateTime, db, engine_options, is_database_error, table
 from webapp.db.prepared import Prepared, insert
 from webapp.db.transactions import Transaction, acknowledge_published, best_effort, read, transaction
 from webapp.db.writers import CommitOutcomeUnknownError
 
 __all__ = [
-    "DATABASE_ERRORS",
     "Base",
     "BigId",
     "CommitOutcomeUnknownError",
@@ -19,6 +18,7 @@ __all__ = [
     "db",
     "engine_options",
     "insert",
+    "is_database_error",
     "read",
     "table",
     "transaction",

@@ -24,6 +24,7 @@ STATUS_BY_CODE: dict[str, int] = {
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
+    "direct_upload_unsupported": 409,
     "too_large": 413,
     "bad_type": 415,
     "range_not_satisfiable": 416,
@@ -31,7 +32,6 @@ STATUS_BY_CODE: dict[str, int] = {
     "rate_limited": 429,
     "backend_error": 500,
     "internal_error": 500,
-    "direct_upload_unsupported": 501,
     "storage_full": 507,
 }
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -96,7 +96,7 @@ def _is_browser() -> bool:
 def _refused(error: StowageError) -> Response:
     code = error.code if error.code in STATUS_BY_CODE else "internal_error"
     status = STATUS_BY_CODE[code]
-    if status >= 500 and status != HTTPStatus.NOT_IMPLEMENTED:
+    if status >= 500:
         log.error("%s: %s", code, error, exc_info=error)
     if isinstance(error, ValidationError):
         return problem(code, {"errors": sentences(error)})

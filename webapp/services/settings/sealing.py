@@ -6,12 +6,15 @@ losing what is stored; ``stowage settings reseal`` then seals it with the new on
 
 import base64
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import orjson
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+# cryptography is imported at the first secret: an installation without any does not hold it in memory, 8 MB a worker.
+# ruff: noqa: PLC0415
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 _PURPOSE = b"stowage settings 1"
 
@@ -29,9 +32,15 @@ class Sealer:
 
     def __init__(self, keys: Iterable[str]) -> None:
         """Derive the keys (HKDF, RFC 5869) from these secret keys, the newest first."""
-        self._fernet = MultiFernet([Fernet(_derived(key)) for key in keys])
+        self._keys = tuple(keys)
         # The ciphertext is the key of the cache: other rows, other entry. It spares each upload 0.1 ms.
         self._opened = lru_cache(maxsize=256)(self._open)
+
+    @cached_property
+    def _fernet(self) -> "MultiFernet":
+        from cryptography.fernet import Fernet, MultiFernet
+
+        return MultiFernet([Fernet(_derived(key)) for key in self._keys])
 
     def seal(self, place: str, text: str) -> str:
         """Seal ``text``, for this place only."""
@@ -39,6 +48,8 @@ class Sealer:
 
     def reseal(self, sealed: str) -> str | None:
         """Seal the same, for the same place, with the newest key; None where no key opens it."""
+        from cryptography.fernet import InvalidToken
+
         try:
             return self._fernet.rotate(sealed.encode("utf-8")).decode("ascii")
         except (InvalidToken, ValueError):
@@ -56,6 +67,8 @@ class Sealer:
         return text
 
     def _open(self, sealed: str) -> tuple[str, str]:
+        from cryptography.fernet import InvalidToken
+
         try:
             found, text = orjson.loads(self._fernet.decrypt(sealed.encode("ascii")))
         except (InvalidToken, ValueError, TypeError) as exc:
@@ -64,5 +77,8 @@ class Sealer:
 
 
 def _derived(key: str) -> bytes:
+    from cryptography.hazmat.primitives.hashes import SHA256
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
     derived = HKDF(algorithm=SHA256(), length=32, salt=None, info=_PURPOSE).derive(key.encode("utf-8"))
     return base64.urlsafe_b64encode(derived)

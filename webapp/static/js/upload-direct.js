@@ -72,7 +72,7 @@ async function verdict(job, tell, why) {
     reportError(why);
     return () => tell.failed({ ...NO_ANSWER, status: 500 });
   }
-  if (failure.status === 501) return tell.unable;
+  if (failure.code === "direct_upload_unsupported") return tell.unable;
   if (failure.status === 404) job.parts?.forget(); // expired: from the first byte on
   else if (!failure.problem.missing) return () => tell.failed(failure);
   else job.parts?.lost(failure.problem.missing);
