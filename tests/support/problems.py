@@ -23,7 +23,7 @@ STATUS_OF = {
     "checksum_mismatch": 400,
     "rate_limited": 429,
     "backend_error": 500,
-    "direct_upload_unsupported": 501,
+    "direct_upload_unsupported": 409,
     "storage_full": 507,
 }
 
