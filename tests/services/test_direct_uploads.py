@@ -147,11 +147,9 @@ def test_a_type_that_is_not_allowed(direct: House) -> None:
 
 
 def test_a_store_that_takes_no_parts(direct: House) -> None:
-    service = direct.services.direct
-    assert service.is_offered(direct.uploader.settings)
+    assert begin(direct, DATA)
     for values in ({"backend": "filesystem"}, {"backend": "direct", "direct_open": False}):
         direct.configure(**values)
-        assert not service.is_offered(direct.uploader.settings)
         with pytest.raises(DirectUploadUnsupportedError):
             begin(direct, DATA)
 

@@ -60,13 +60,6 @@ class DirectUploadService:
         """Upload to where the settings of each caller's moment say."""
         self._settings = settings
 
-    def is_offered(self, settings: Settings) -> bool:
-        """Whether the backend in use takes parts directly."""
-        try:
-            return parts.offered(self._settings.active_place(settings)) is not None
-        except StorageError:
-            return False
-
     def client_origin(self, settings: Settings) -> str | None:
         """Where pages may send parts; None where the backend in use takes none from them."""
         try:

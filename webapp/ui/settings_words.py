@@ -7,6 +7,7 @@ from webapp.http import errors
 from webapp.http.i18n import has, number, t
 from webapp.services.errors import ValidationError
 from webapp.services.settings import FILE_STORAGE, BackendView, FieldView, ModuleView
+from webapp.services.settings.schema import title
 from webapp.ui import filters
 from webapp.ui.settings_values import written
 
@@ -23,7 +24,7 @@ def module_title(module: SettingsModule | ModuleView) -> str:
 
 def label(module: str, field: SettingField) -> str:
     """A word or two above the field."""
-    return _own(module, f"fields.{field.name}.label") or field.label or _spelled(field.name)
+    return _own(module, f"fields.{field.name}.label") or field.label or title(field.name)
 
 
 def help_of(module: str, field: SettingField) -> str:
@@ -121,7 +122,3 @@ def _amount(field: SettingField, bound: int | None) -> str:
 def _own(module: str, key: str) -> str:
     """Our word, if the field is ours: modules of others may use the same names."""
     return t(f"settings.{key}") if module == FILE_STORAGE and has(f"settings.{key}") else ""
-
-
-def _spelled(name: str) -> str:
-    return name.replace("_", " ").capitalize()
