@@ -69,9 +69,34 @@ class ServerProcess:
             with contextlib.suppress(OSError):
                 Path(f"/proc/{pid}/clear_refs").write_text("5")  # proc(5): resets VmHWM
 
+    def cpu_seconds(self, command: str = "") -> float:
+        """Processor time that its processes have used so far, or those of them with this in their command line."""
+        return sum(cpu_seconds(pid) for pid in self.pids() if command in command_line(pid))
+
     def memory(self, field: str = "VmRSS") -> float:
         """MB (10^6) of the largest of its processes; ``VmHWM`` is the peak since the last reset."""
-        return max((_status_bytes(pid, field) for pid in self.pids()), default=0) / 1e6
+        return max((_bytes(pid, "status", field) for pid in self.pids()), default=0) / 1e6
+
+
+def command_line(pid: int) -> str:
+    """What was started; empty if it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that one process has used so far."""
+    with contextlib.suppress(OSError):
+        # proc(5): the name in brackets may have spaces; utime and stime are the 14th and 15th field.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
+def shared_memory(pid: int) -> float:
+    """MB (10^6) of one process; what it shares with others is divided among them (PSS)."""
+    return _bytes(pid, "smaps_rollup", "Pss") / 1e6
 
 
 def free_port() -> int:
@@ -90,9 +115,9 @@ def _descendants(pid: int) -> Iterator[int]:
                 yield from _descendants(int(child))
 
 
-def _status_bytes(pid: int, field: str) -> int:
+def _bytes(pid: int, file: str, field: str) -> int:
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        for line in Path(f"/proc/{pid}/{file}").read_text().splitlines():
             name, _, value = line.partition(":")
             if name == field:
                 return int(value.split()[0]) * 1024

@@ -40,29 +40,27 @@ def run(data: Path, rows: int) -> dict[str, float]:
 
 def main() -> None:
     # Imported here: the harness itself needs none of the application.
-    import flask_migrate  # noqa: PLC0415
-
-    from webapp import config  # noqa: PLC0415
+    from webapp import config, migration  # noqa: PLC0415
     from webapp.app import create_app  # noqa: PLC0415
 
     app = create_app(config.load({**os.environ, "STOWAGE_LOG_LEVEL": "WARNING"}))
     logging.getLogger("alembic").setLevel("WARNING")
+    migration.upgrade(app)
     with app.app_context():
-        flask_migrate.upgrade()
         token = _moved_in(app.extensions["stowage"], int(sys.argv[1]))
     print(json.dumps(_compared(app, token)))
 
 
 def _moved_in(services: Any, rows: int) -> str:
     """An admin, a token, and so many rows of settings."""
-    from webapp.services.access import Caller, permissions_of  # noqa: PLC0415
+    from webapp.services.access import Caller  # noqa: PLC0415
 
     services.users.create("admin", "a long password", "admin")
     user = services.users.find("admin")
-    permissions = permissions_of("admin", None)
+    permissions = services.permissions.of("admin")
     settings = services.settings.current()
     who = Caller(user_id=user.id, username="admin", role="admin", permissions=permissions, settings=settings)
-    token = services.tokens.create(who, "bench", [permission.value for permission in permissions])
+    token = services.tokens.create(who, "bench", list(permissions))
     if rows:
         _store(services.settings, rows)
     return str(token.token)
