@@ -1,12 +1,18 @@
 """How Stowage is served. Why each value is what it is: docs/operations.md and benchmarks/README.md."""
 
 import contextlib
+import ctypes
+import gc
+import importlib
 import json
 import logging
 import os
 import resource
 import secrets
-import shutil
+import socket
+import struct
+import sys
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -17,9 +23,12 @@ from gunicorn.workers.gthread import ThreadWorker
 from webapp import logs
 from webapp.config import Environment, load
 from webapp.http.i18n import t
+from webapp.metrics import place
+from webapp.supervisor import Supervisor
 
 _env = Environment(os.environ)
 _shm = Path("/dev/shm")
+_SO_ATTACH_FILTER = 26
 
 workers = _env.integer("STOWAGE_WORKERS", min(8, max(2, os.cpu_count() or 2)), least=1)
 # Many threads to wait for slow clients; the costly sections are bounded where they are.
@@ -46,21 +55,43 @@ logconfig_dict = logs.settings(
     _env.choice("STOWAGE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
 )
 
-# The counters of this run, shared by its workers. Emptied at the start: a killed master cannot do it at the end.
-_metrics = load().instance_dir / "metrics"
-os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_metrics)
+# The counters of this run, shared by its processes, the background worker among them.
+_metrics = place.share(load().instance_dir)
+
+# Loaded before the workers are forked, and made into an application by each of them: they start in a third of the time
+# and share what was loaded. Objects that no garbage collection looks at any more stay shared (gc.freeze). A worker
+# that is started anew runs what the others run, whatever was installed meanwhile.
+importlib.import_module("webapp.app")
+gc.collect()
+gc.freeze()
 
 
 def on_starting(_server: Any) -> None:
     """Begin with empty counters, and with as many open files as the system allows."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    shutil.rmtree(_metrics, ignore_errors=True)
-    _metrics.mkdir()
+    place.begin(_metrics)
 
 
 class worker_class(ThreadWorker):  # type: ignore[misc]  # noqa: N801 (the name of the setting)
-    """Answers what never reaches the application in the same shape as the application."""
+    """Answers what never reaches the application in the same shape as the application, and whoever it let in."""
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """When it stops, it takes what waits at its door and then shuts it.
+
+        Each worker has a door of its own (``reuse_port``). gunicorn leaves it open until the worker ends, so
+        the kernel goes on letting clients in that nobody answers: their connections are reset in the end.
+        """
+        super().set_accept_enabled(enabled)
+        if enabled or self.alive:
+            return
+        for listener in self.sockets:
+            _let_nobody_in(listener)
+            before = -1
+            while self.nr_conns != before:
+                before = self.nr_conns
+                self.accept(listener)
+            listener.close()
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Tell a client that its request cannot be read; log what it was."""
@@ -77,6 +108,17 @@ class worker_class(ThreadWorker):  # type: ignore[misc]  # noqa: N801 (the name 
         )
         with contextlib.suppress(OSError):
             client.sendall(_problem(exc, request_id))
+
+
+def _let_nobody_in(listener: Any) -> None:
+    """Have the kernel drop what knocks from now on (Linux, socket(7)): it knocks again, at another door or at none.
+
+    Without it, whoever is let in between the last look and the closing of the door is reset.
+    """
+    drop_everything = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))  # BPF_RET | BPF_K, 0 bytes
+    program = struct.pack("HL", 1, ctypes.addressof(drop_everything))
+    with contextlib.suppress(OSError):
+        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
 
 
 def _problem(exc: BaseException, request_id: str) -> bytes:
@@ -102,21 +144,58 @@ def _problem(exc: BaseException, request_id: str) -> bytes:
     return head.encode() + body
 
 
+def when_ready(server: Any) -> None:
+    """Have the background worker beside the others: started, watched and stopped by this process.
+
+    gunicorn has no hook that is called again and again, and this process must have no threads, since it
+    forks: so the methods that look after the other workers look after this one too.
+    """
+    if _env.choice("STOWAGE_BACKGROUND_WORKER", "on", ("on", "off")) == "off":
+        return
+    command = [sys.executable, "-P", "-m", "webapp.cli", "worker", "--under", str(os.getpid())]
+    supervisor = server.stowage_supervisor = Supervisor(command, graceful_timeout + 5)
+    stop = server.stop
+
+    def and_ours(method: Callable[[], None]) -> Callable[[], None]:
+        def both() -> None:
+            method()
+            supervisor.look()
+
+        return both
+
+    def stop_workers(graceful: bool = True) -> None:
+        supervisor.stop(quick=not graceful)
+        stop(graceful)
+
+    server.manage_workers = and_ours(server.manage_workers)
+    # A reload waits for workers that end, and does nothing but this meanwhile.
+    server.reap_workers = and_ours(server.reap_workers)
+    server.stop = stop_workers
+
+
+def on_reload(server: Any) -> None:
+    """A new background worker as well."""
+    if hasattr(server, "stowage_supervisor"):
+        server.stowage_supervisor.restart()
+
+
+def on_exit(server: Any) -> None:
+    """The background worker was asked to stop when the others were."""
+    if hasattr(server, "stowage_supervisor"):
+        server.stowage_supervisor.wait()
+
+
 def post_worker_init(worker: Any) -> None:
-    """Start the background thread of this worker."""
-    from webapp import jobs
+    """Plugins miss no event that this worker causes, even where no background worker has been started yet."""
+    from webapp.jobs.subscribers import subscribe_plugins
 
-    worker.stowage_jobs = jobs.start(worker.wsgi)
-
-
-def worker_exit(_server: Any, worker: Any) -> None:
-    """End it, and note which events were delivered."""
-    from webapp import db
-
-    if hasattr(worker, "stowage_jobs"):
-        worker.stowage_jobs.set()
-        with worker.wsgi.app_context():
-            db.acknowledge_published()
+    # A worker that is to stop does not wait for what may happen.
+    worker.wsgi.extensions["stowage"].feed.is_stopping = lambda: not worker.alive
+    try:
+        subscribe_plugins(worker.wsgi)
+    except Exception:
+        # Without a database there are no events either, and the background worker tries again and again.
+        logging.getLogger(__name__).warning("plugins could not be subscribed", exc_info=True)
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -7,11 +7,13 @@ from pathlib import Path
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.backends.s3 import S3Backend
 from webapp.contracts.settings import SettingField
+from webapp.services.delivery import upkeep
 from webapp.services.settings import CORE_FIELDS
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "settings.md"
 TABLES = {
     "file_storage": CORE_FIELDS,
+    upkeep.MODULE: upkeep.FIELDS,
     FilesystemBackend.backend_id: FilesystemBackend.fields,
     S3Backend.backend_id: S3Backend.fields,
 }

@@ -2,17 +2,13 @@
 
 from flask import Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_migrate import Migrate
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import api, config, db, logs, metrics, plugins, services, ui
-from webapp.backends.filesystem import FilesystemBackend
+from webapp import api, builtin, config, db, events, logs, plugins, services, ui
 from webapp.backends.registry import BackendRegistry
-from webapp.backends.s3 import S3Backend
 from webapp.http import access_log, assets, auth, bodies, compression, converters, errors, headers, i18n
+from webapp.metrics import page as metrics
 from webapp.services.sessions import LASTS
-
-MIGRATIONS = config.PROJECT_ROOT / "migrations"
 
 
 def create_app(settings: config.Config | None = None) -> Flask:
@@ -25,12 +21,12 @@ def create_app(settings: config.Config | None = None) -> Flask:
     logs.configure(settings.log_format, settings.log_level)
     app = Flask("webapp", static_folder=None)
     _configure(app, settings)
-    _database(app, settings)
+    db.db.init_app(app)
+    app.extensions["stowage_bell"] = events.Bell(settings.instance_dir / "events.bell")
 
     registry = BackendRegistry()
-    registry.register(FilesystemBackend)
-    registry.register(S3Backend)
     made = app.extensions["stowage"] = services.build(settings, registry)
+    made.checks.context = app.app_context
 
     headers.register(app)
     compression.register(app)
@@ -44,7 +40,7 @@ def create_app(settings: config.Config | None = None) -> Flask:
     api.register(app)
     ui.register(app)
     metrics.register(app)
-    plugins.load(registry, made.settings, ui.menu.of(app).add)
+    plugins.load(app, made, registry, ui.menu.of(app), builtin.MODULES)
     return app
 
 
@@ -69,11 +65,6 @@ def _configure(app: Flask, settings: config.Config) -> None:
     if settings.trusted_proxies:
         count = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=count)  # type: ignore[method-assign]
-
-
-def _database(app: Flask, settings: config.Config) -> None:
-    db.db.init_app(app)
-    Migrate(app, db.db, directory=str(MIGRATIONS), render_as_batch=settings.is_sqlite, compare_type=True)
 
 
 class _Sessions(SecureCookieSessionInterface):

@@ -13,6 +13,16 @@ from pathlib import Path
 from webapp.contracts.errors import ConfigurationError
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
+THREADS = 128
+"""As in gunicorn.conf.py, where it says why."""
+
+
+@dataclass(frozen=True)
+class Accel:
+    """What the proxy in front can send by itself: files below ``root``, at addresses that begin with ``prefix``."""
+
+    prefix: str
+    root: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +34,8 @@ class Config:
     secret_key: str = field(repr=False)
     trusted_proxies: int = 0
     """How many reverse proxies in front are believed about address, host and scheme."""
+    accel: Accel | None = None
+    """Which files nginx sends (X-Accel-Redirect)."""
     log_format: str = "text"
     log_level: str = "INFO"
     access_log: str = "changes"
@@ -34,6 +46,10 @@ class Config:
     """Former secret keys: what was signed or sealed with them is still accepted."""
     allow_private_endpoints: bool = False
     """Whether settings may make Stowage connect to loopback and private addresses."""
+    queue_url: str = field(default="", repr=False)
+    """Where background workers are told what is due."""
+    threads: int = THREADS
+    """How many requests one process answers at once."""
 
     @property
     def is_sqlite(self) -> bool:
@@ -61,13 +77,22 @@ def load(environ: Mapping[str, str] | None = None) -> Config:
         database_url=env.text("STOWAGE_DATABASE_URL", f"sqlite:///{instance / 'stowage.db'}"),
         secret_key=env.text("STOWAGE_SECRET_KEY", "") or _kept_secret(instance / "secret_key"),
         trusted_proxies=env.integer("STOWAGE_TRUSTED_PROXIES", 0),
+        accel=_accel(env),
         log_format=env.choice("STOWAGE_LOG_FORMAT", "text", ("text", "json")),
         log_level=env.choice("STOWAGE_LOG_LEVEL", "INFO", ("DEBUG", "INFO", "WARNING", "ERROR")),
         access_log=env.choice("STOWAGE_ACCESS_LOG", "changes", ("all", "changes", "off")),
         environ=env.values,
         old_secret_keys=tuple(filter(None, map(str.strip, env.text("STOWAGE_SECRET_KEY_FALLBACKS", "").split(",")))),
+        queue_url=env.text("STOWAGE_QUEUE_URL", f"sqlite:///{instance / 'queue.db'}"),
+        threads=env.integer("STOWAGE_THREADS", THREADS, least=1),
         allow_private_endpoints=env.choice("STOWAGE_ALLOW_PRIVATE_ENDPOINTS", "false", ("true", "false")) == "true",
     )
+
+
+def is_set_up(environ: Mapping[str, str] | None = None) -> bool:
+    """Tell whether there is a data directory that was used before."""
+    env = Environment(os.environ if environ is None else environ)
+    return (Path(env.text("STOWAGE_DATA", str(PROJECT_ROOT))).expanduser() / "instance" / "secret_key").exists()
 
 
 class Environment:
@@ -101,6 +126,19 @@ class Environment:
             if text.casefold() == choice.casefold():
                 return choice
         raise ConfigurationError(f"{name} is none of {', '.join(choices)}: {text!r}")
+
+
+def _accel(env: Environment) -> Accel | None:
+    text = env.text("STOWAGE_ACCEL_REDIRECT", "")
+    if not text:
+        return None
+    prefix, _, root = (part.strip() for part in text.partition("="))
+    if not (prefix.startswith("/") and prefix.endswith("/") and Path(root).is_absolute()):
+        raise ConfigurationError(f"STOWAGE_ACCEL_REDIRECT is not of the form /prefix/=/directory: {text!r}")
+    if env.integer("STOWAGE_TRUSTED_PROXIES", 0) == 0:
+        # Without a proxy, whoever downloads a file would get an empty one.
+        raise ConfigurationError("STOWAGE_ACCEL_REDIRECT needs a proxy, counted in STOWAGE_TRUSTED_PROXIES")
+    return Accel(prefix, Path(root).resolve())
 
 
 def _kept_secret(path: Path) -> str:

@@ -3,12 +3,19 @@
 import json
 import logging
 import logging.config
+import threading
+import time
+from collections.abc import Hashable
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from typing import Any
 
+from webapp.contracts.errors import StowageError
+
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Id of the request this thread is working on; stands in every record."""
+actor: ContextVar[str | None] = ContextVar("actor", default=None)
+"""Name of the account whose request it is, once that is known; stands in every record."""
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 
@@ -33,9 +40,30 @@ def settings(log_format: str, level: str) -> dict[str, Any]:
             "gunicorn.access": {**quiet, "level": "CRITICAL"},
             "alembic": {**quiet, "level": "WARNING"},
             # With DEBUG these write down what is uploaded, and signatures that open it.
-            **{name: {"level": _at_least_warning(level)} for name in ("botocore", "boto3", "s3transfer", "urllib3")},
+            **{
+                name: {"level": _at_least_warning(level)}
+                for name in ("botocore", "boto3", "huey", "s3transfer", "urllib3")
+            },
         },
     }
+
+
+class Rarely:
+    """For what is found again and again: so that the log says it once in so many seconds, for each reason."""
+
+    def __init__(self, seconds: float) -> None:
+        """Begin with nothing said."""
+        self._seconds = seconds
+        self._said: dict[Hashable, float] = {}
+        self._lock = threading.Lock()
+
+    def is_due(self, what: Hashable, failure: BaseException | None = None) -> bool:
+        """Whether to say it now; whoever asks then says it. A failure of another kind is another reason."""
+        reason = (what, type(failure), str(failure.data.get("cause")) if isinstance(failure, StowageError) else "")
+        now = time.monotonic()
+        with self._lock:
+            self._said = {each: at for each, at in self._said.items() if now - at < self._seconds}
+            return self._said.setdefault(reason, now) == now
 
 
 class JsonFormatter(logging.Formatter):
@@ -72,6 +100,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     }
     if current := request_id.get():
         fields["request_id"] = current
+    if who := actor.get():
+        fields["actor"] = who
     fields.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
     return fields
 

@@ -14,7 +14,9 @@ from webapp.services.access import Permission
 from webapp.services.direct import MOST_URLS
 from webapp.services.parts import Announced, DirectUploadOut, PartUrl
 
-blueprint = Blueprint("api_direct", __name__, url_prefix="/file-storage/direct-uploads")
+blueprint = Blueprint("api_direct", __name__, url_prefix="/api/file-storage/direct-uploads")
+_REFUSED = ("upload_refused", "check_failed")
+"""By plugins."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +57,12 @@ class UrlsOut:
     summary="Begin an upload straight to the store",
     details=(
         "For large files, where the backend in use can: send each part by PUT to its URL, in any order and several at"
-        " once, then complete the upload. 409 `direct_upload_unsupported` where it cannot: use an ordinary upload."
+        " once, then complete the upload. 409 `direct_upload_unsupported` where it cannot, or where a plugin has to"
+        " see the bytes: use an ordinary upload."
     ),
     body=DirectUploadIn,
     answers={201: DirectUploadOut},
-    errors=("direct_upload_unsupported", "too_large", "bad_type", "rate_limited", "backend_error"),
+    errors=("direct_upload_unsupported", "too_large", "bad_type", *_REFUSED, "rate_limited", "backend_error"),
 )
 def begin() -> Response:
     wanted = params.body(DirectUploadIn)
@@ -106,7 +109,15 @@ def urls(upload_id: UUID) -> Response:
         " 409 with `missing` where parts have not arrived."
     ),
     answers={201: StoredFileOut},
-    errors=("direct_upload_unsupported", "conflict", "checksum_mismatch", "too_large", "bad_type", "backend_error"),
+    errors=(
+        "direct_upload_unsupported",
+        "conflict",
+        "checksum_mismatch",
+        "too_large",
+        "bad_type",
+        *_REFUSED,
+        "backend_error",
+    ),
 )
 def complete(upload_id: UUID) -> Response:
     out = services().direct.complete(caller(), upload_id)

@@ -17,10 +17,13 @@ from webapp.services.families import FAMILIES
 from webapp.services.listing import SORTS, TRASH_SORTS, Listing
 from webapp.services.uploads import IncomingFile
 
-blueprint = Blueprint("api_files", __name__, url_prefix="/file-storage")
+blueprint = Blueprint("api_files", __name__, url_prefix="/api/file-storage")
 
 MOST_IDS = 200
-_UPLOAD_ERRORS = ("bad_request", "checksum_mismatch", "too_large", "bad_type", "validation_error", "backend_error")
+_UPLOAD_ERRORS = (
+    "bad_request", "checksum_mismatch", "too_large", "bad_type", "validation_error", "upload_refused",
+    "check_failed", "backend_error",
+)  # fmt: skip
 _UPLOAD_HEADERS = {
     "Idempotency-Key": "A text of your own; for 24 hours the same upload with it answers with the first result.",
     "Content-Digest": "RFC 9530 digest of the file's bytes, `sha-256=:…:`; a mismatch stores nothing.",

@@ -29,5 +29,5 @@ class MeOut:
 @describe(summary="Show who is asking", answers={200: MeOut})
 def show() -> Response:
     who = caller()
-    permissions = sorted(p.value for p in who.permissions)
+    permissions = sorted(who.permissions)
     return answers.json(MeOut(id=who.user_id, username=who.username, role=who.role, permissions=permissions))

@@ -16,6 +16,7 @@ _EXTRAS: dict[str, Any] = {
     "field": {**_TEXT, "description": "The field that is in the way, with `conflict`."},
     "version": {**_NUMBER, "description": "The version that counts now, with `conflict` over settings."},
     "current": {"type": "object", "description": "What counts now of the settings sent, with that `conflict`."},
+    "plugin": {**_TEXT, "description": "The plugin that refused a file; `code` and `detail` are its own."},
     "missing": {
         "type": "array",
         "items": _NUMBER,
@@ -32,15 +33,23 @@ _EXTRAS: dict[str, Any] = {
         "description": "The wrong fields, with `validation_error`.",
     },
 }
-_ALWAYS = {"max_bytes": "too_large", "retry_after": "rate_limited", "errors": "validation_error"}
+_ALWAYS = {
+    "max_bytes": "too_large",
+    "plugin": "upload_refused",
+    "retry_after": "rate_limited",
+    "errors": "validation_error",
+}
 """Extras that never lack with their code."""
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "too_large": {"max_bytes": 104857600},
     "bad_type": {"content_type": "text/html"},
     "forbidden": {"permission": "file_storage.upload"},
     "rate_limited": {"retry_after": 60},
+    "upload_refused": {"code": "infected", "detail": "This file contains Eicar-Test-Signature.", "plugin": "antivirus"},
     "validation_error": {"errors": [{"field": "per_page", "message": "The most is 200."}]},
 }
+_OF_PLUGINS = {"pattern": r"^([^.]+\.)?[a-z0-9_]+(\.[a-z0-9_]+)*$"}
+"""What stands in the place of ``upload_refused``."""
 _HEADERS = {401: ("WWW-Authenticate",), 416: ("Content-Range", "Accept-Ranges"), 429: ("Retry-After",)}
 _Reference = Callable[..., dict[str, Any]]
 
@@ -76,7 +85,11 @@ class Problems:
             "title": {**_TEXT, "description": "The status in words."},
             "status": {"type": "integer", "description": "The status again."},
             "detail": {**_TEXT, "description": "A sentence for people."},
-            "code": {"type": "string", "enum": sorted(STATUS_BY_CODE), "description": "What programs go by."},
+            "code": {
+                "type": "string",
+                "anyOf": [{"enum": sorted(STATUS_BY_CODE)}, _OF_PLUGINS],
+                "description": "What programs go by. With `plugin`, it is that plugin's own.",
+            },
             "request_id": {"type": ["string", "null"], "description": "As in `X-Request-ID` and the server's log."},
             **_EXTRAS,
         }
@@ -93,10 +106,15 @@ def _by_status(codes: Iterable[str]) -> dict[int, tuple[str, ...]]:
     return found
 
 
+def _codes(codes: tuple[str, ...]) -> dict[str, Any]:
+    ours: dict[str, Any] = {"enum": list(codes)}
+    return {"anyOf": [ours, _OF_PLUGINS]} if "upload_refused" in codes else ours
+
+
 def _response(status: int, codes: tuple[str, ...], headers: _Reference) -> dict[str, Any]:
     schema: dict[str, Any] = {
         "allOf": [{"$ref": "#/components/schemas/Problem"}],
-        "properties": {"status": {"const": status}, "code": {"enum": list(codes)}},
+        "properties": {"status": {"const": status}, "code": _codes(codes)},
     }
     if required := [name for name, code in _ALWAYS.items() if codes == (code,)]:
         schema["required"] = required

@@ -1,6 +1,7 @@
 """JSON schemas (2020-12) of the dataclasses that requests and answers are made of."""
 
 import types
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -9,12 +10,15 @@ from uuid import UUID
 
 Schema = dict[str, Any]
 
+_OF_LISTS = ("minItems", "maxItems")
+
 LONGEST_TEXT = 1024
 MOST_ITEMS = 200
 """What webapp.http.params takes where a field says nothing else."""
 _PLAIN: dict[Any, Schema] = {
     str: {"type": "string"},
     int: {"type": "integer"},
+    float: {"type": "number"},
     bool: {"type": "boolean"},
     UUID: {"type": "string", "format": "uuid"},
     datetime: {"type": "string", "format": "date-time"},
@@ -33,11 +37,13 @@ _KEYWORDS = {
 class Schemas:
     """Collects the schemas of a document; each dataclass is described once, under its own name."""
 
-    def __init__(self) -> None:
+    def __init__(self, known: Mapping[str, Sequence[str]]) -> None:
+        """``known`` are the values that fields can have which this application knows only while it runs."""
         self.found: dict[str, Schema] = {}
+        self._known = known
 
     def answer(self, shape: type[Any]) -> Schema:
-        """A reference to what the server sends: every field is always there."""
+        """A reference to what the server sends: every field is always there that is not marked ``optional``."""
         return self._reference(shape, sent_by_client=False)
 
     def body(self, shape: type[Any]) -> Schema:
@@ -60,7 +66,7 @@ class Schemas:
     def _of_shape(self, shape: type[Any], *, sent_by_client: bool) -> Schema:
         hints = get_type_hints(shape)
         properties = {f.name: self._of_field(f, hints[f.name], sent_by_client=sent_by_client) for f in fields(shape)}
-        required = [f.name for f in fields(shape) if not sent_by_client or _default(f) is MISSING]
+        required = [f.name for f in fields(shape) if not _may_be_missing(f, sent_by_client=sent_by_client)]
         schema: Schema = {"type": "object", "description": _first_line(shape), "properties": properties}
         if required:
             schema["required"] = required
@@ -95,13 +101,21 @@ class Schemas:
     def _item(self, kind: Any, f: Field[Any], *, sent_by_client: bool) -> Schema:
         if isinstance(kind, type) and is_dataclass(kind):
             return self._reference(kind, sent_by_client=sent_by_client)
-        known = f.metadata.get("known")  # told, but judged by a service
-        return {**_PLAIN[kind], **_choices(f), **({"enum": list(known)} if known else {})}
+        if get_origin(kind) in (dict, list):
+            return self._of_type(kind, f, sent_by_client=sent_by_client)
+        if get_origin(kind) is types.UnionType:
+            return {"type": [_PLAIN[one]["type"] for one in get_args(kind)]}
+        if known := f.metadata.get("known"):  # told, but judged by a service
+            return {**_PLAIN[kind], "enum": list(self._known.get(known, ()) if isinstance(known, str) else known)}
+        own = {name: limit for name, limit in _given(f).items() if name not in _OF_LISTS}
+        return {**_PLAIN[kind], **own, **_choices(f)}
 
 
 def _limits(f: Field[Any], kind: Any, *, sent_by_client: bool) -> Schema:
-    found = {keyword: f.metadata[name] for name, keyword in _KEYWORDS.items() if name in f.metadata}
-    if kind is not list:
+    found = _given(f)
+    if kind is list:
+        found = {name: limit for name, limit in found.items() if name in _OF_LISTS}
+    else:
         found.update(_choices(f))
     if sent_by_client and kind is str and "enum" not in found:
         found.setdefault("maxLength", LONGEST_TEXT)
@@ -109,6 +123,10 @@ def _limits(f: Field[Any], kind: Any, *, sent_by_client: bool) -> Schema:
     if sent_by_client and kind is list:
         found.setdefault("maxItems", MOST_ITEMS)
     return found
+
+
+def _given(f: Field[Any]) -> Schema:
+    return {keyword: f.metadata[name] for name, keyword in _KEYWORDS.items() if name in f.metadata}
 
 
 def _choices(f: Field[Any]) -> Schema:
@@ -125,6 +143,10 @@ def _parameter(f: Field[Any], schema: Schema) -> Schema:
 
 def _default(f: Field[Any]) -> Any:
     return f.default if f.default_factory is MISSING else f.default_factory()
+
+
+def _may_be_missing(f: Field[Any], *, sent_by_client: bool) -> bool:
+    return _default(f) is not MISSING if sent_by_client else bool(f.metadata.get("optional"))
 
 
 def _without_none(kind: Any) -> Any:

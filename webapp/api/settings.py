@@ -16,7 +16,7 @@ from webapp.services.errors import VersionConflictError
 from webapp.services.probe import ProbeStep
 from webapp.services.settings import FILE_STORAGE, FieldView, ModuleView
 
-blueprint = Blueprint("api_settings", __name__, url_prefix="/settings/modules")
+blueprint = Blueprint("api_settings", __name__, url_prefix="/api/settings/modules")
 _VALUES = {"help": "Name to value, only what changes: null resets, an empty secret or masked value stays as it is."}
 
 

@@ -24,7 +24,7 @@ class TokenIn:
     scopes: list[str] = field(
         metadata={
             "help": "What it may do: permissions of its owner.",
-            "known": tuple(p.value for p in Permission),
+            "known": "permissions",
             "min_items": 1,
             "max_items": 50,
         }

@@ -177,6 +177,20 @@ class FilesystemBackend:
                         removed += _finish(key, root, incoming, known=is_known(key))
         return removed
 
+    def check_health(self) -> None:
+        """Look whether the root can be read and written; one that is not there yet, its parent. Nothing is written."""
+        with _translated(missing=StorageBackendError):
+            path = next(path for path in (*_upwards(self._root), "/") if os.path.lexists(path))
+            if not os.path.isdir(path):
+                raise NotADirectoryError(errno.ENOTDIR, "a file is in the place of a directory")
+            space = os.statvfs(path)
+            if space.f_flag & os.ST_RDONLY:
+                raise OSError(errno.EROFS, "mounted read-only")
+            if not os.access(path, os.R_OK | os.W_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids):
+                raise PermissionError(errno.EACCES, "no access to the directory")
+            if space.f_blocks and not space.f_bavail:
+                raise OSError(errno.ENOSPC, "no space left")
+
     def tidier(self, key: str) -> Callable[[], None]:
         """Return what removes the directories made from now on for this one key, which was but a try.
 

@@ -3,11 +3,11 @@
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 
-from webapp.contracts.backends import StorageBackend
+from webapp.contracts.backends import StorageBackend, complete
 from webapp.contracts.errors import ConfigurationError, StorageError
 from webapp.contracts.settings import SettingField, faults
 
-_ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local_files", "supports_recovery")
+_ATTRIBUTES = ("backend_id", "supports_presigned_url")
 _METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
 _DIRECT = (
     "least_part_bytes",
@@ -68,8 +68,14 @@ class BackendRegistry:
             raise ConfigurationError(f"{backend_class.__name__}: an id has 1 to 32 characters")
         if self._classes.get(backend_id, backend_class) is not backend_class:
             raise ConfigurationError(f"two backends are called {backend_id}")
+        complete(backend_class)
         self._check_fields(backend_class)
         self._classes[backend_id] = backend_class
+
+    def unregister(self, backend_class: type[StorageBackend]) -> None:
+        """Take a class back: of a plugin that failed later on."""
+        if self._classes.get(backend_class.backend_id) is backend_class:
+            del self._classes[backend_class.backend_id]
 
     def _check_fields(self, backend_class: type[StorageBackend]) -> None:
         for fault in faults(backend_class.fields):

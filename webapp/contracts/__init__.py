@@ -8,12 +8,14 @@ from webapp.contracts.backends import (
     Bytes,
     Checked,
     DirectUploads,
+    HealthChecked,
     Listed,
     LocalFiles,
     Part,
     Recoverable,
     StorageBackend,
 )
+from webapp.contracts.checks import DirectUploadCheck, Inspector, UploadCheck, UploadInfo, UploadRefusedError
 from webapp.contracts.errors import (
     ConfigurationError,
     NotSupportedError,
@@ -39,10 +41,16 @@ from webapp.contracts.events import (
     UserChanged,
     UserCreated,
     UserDeleted,
+    WebhookChanged,
+    WebhookCreated,
+    WebhookDeleted,
+    WebhookPaused,
     signal_for,
+    signals,
 )
 from webapp.contracts.files import StoredFileListOut, StoredFileOut
-from webapp.contracts.plugins import MenuEntry, PluginHost
+from webapp.contracts.pages import PageCaller
+from webapp.contracts.plugins import MenuEntry, ModuleMeta, PluginHost, PluginPermission
 from webapp.contracts.settings import SettingField, SettingsModule
 
 __all__ = [
@@ -50,6 +58,7 @@ __all__ = [
     "Bytes",
     "Checked",
     "ConfigurationError",
+    "DirectUploadCheck",
     "DirectUploads",
     "Event",
     "FileDeleted",
@@ -58,12 +67,17 @@ __all__ = [
     "FileRestored",
     "FileUploaded",
     "FileVerified",
+    "HealthChecked",
+    "Inspector",
     "Listed",
     "LocalFiles",
     "MenuEntry",
+    "ModuleMeta",
     "NotSupportedError",
+    "PageCaller",
     "Part",
     "PluginHost",
+    "PluginPermission",
     "Recoverable",
     "SettingField",
     "SettingsChanged",
@@ -79,8 +93,16 @@ __all__ = [
     "StowageError",
     "TokenCreated",
     "TokenRevoked",
+    "UploadCheck",
+    "UploadInfo",
+    "UploadRefusedError",
     "UserChanged",
     "UserCreated",
     "UserDeleted",
+    "WebhookChanged",
+    "WebhookCreated",
+    "WebhookDeleted",
+    "WebhookPaused",
     "signal_for",
+    "signals",
 ]

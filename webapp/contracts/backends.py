@@ -23,23 +23,28 @@ class StorageBackend(Protocol):
     its subclasses and lets no vendor error through, with one exception: errors
     raised by the ``chunks`` that :meth:`put` consumes pass unchanged.
 
+    A class has to have ``backend_id``, ``supports_presigned_url`` and the methods below; of
+    what else it can do it says nothing, or more (:func:`complete`).
+
     Optional class attributes: ``label`` and ``help``, the name and a sentence for the
-    settings page; ``supports_listing`` (:class:`Listed`) and ``supports_direct_upload``
-    (:class:`DirectUploads`), False where they are missing. An optional class method
+    settings page; ``fields``, empty where it is missing; and, False where they are missing,
+    ``supports_local_files`` (:class:`LocalFiles`), ``supports_recovery`` (:class:`Recoverable`),
+    ``supports_listing`` (:class:`Listed`) and ``supports_direct_upload``
+    (:class:`DirectUploads`). An optional class method
     ``check`` makes it :class:`Checked`. An optional method ``tidier(key)`` returns a function
     that takes away again what a connection test made beside the bytes of ``key``.
     """
 
     backend_id: ClassVar[str]
     """Stable id, at most 32 characters: it is stored with every row."""
-    fields: ClassVar[tuple[SettingField, ...]]
-    """The backend's own settings."""
     supports_presigned_url: ClassVar[bool]
     """Whether :meth:`presigned_get_url` works; then downloads are redirects."""
-    supports_local_files: ClassVar[bool]
-    """Whether the backend also is a :class:`LocalFiles`."""
-    supports_recovery: ClassVar[bool]
-    """Whether the backend also is a :class:`Recoverable`."""
+    fields: ClassVar[tuple[SettingField, ...]] = ()
+    """The backend's own settings. May be left out."""
+    supports_local_files: ClassVar[bool] = False
+    """Whether the backend also is a :class:`LocalFiles`. May be left out."""
+    supports_recovery: ClassVar[bool] = False
+    """Whether the backend also is a :class:`Recoverable`. May be left out."""
 
     def __init__(self, options: Mapping[str, object]) -> None:
         """Make an instance from the values of :attr:`fields`. Cheap: no connection is opened here.
@@ -107,6 +112,13 @@ class StorageBackend(Protocol):
         """
 
 
+def complete(backend_class: type[StorageBackend]) -> None:
+    """Give a class what it may leave out: no settings, no further capabilities. Stowage does so with every class."""
+    for name in ("fields", "supports_local_files", "supports_recovery"):
+        if not hasattr(backend_class, name):
+            setattr(backend_class, name, getattr(StorageBackend, name))
+
+
 @runtime_checkable
 class Checked(Protocol):
     """A backend that knows whether its settings can work together, before they are saved."""
@@ -118,6 +130,18 @@ class Checked(Protocol):
         Asked before the backend is put to use or tested, and whenever one of its fields is
         about to be saved while it is in use. Each value alone has been checked already, and
         a missing one is reported elsewhere. Quick: no connection, no disk.
+        """
+
+
+@runtime_checkable
+class HealthChecked(Protocol):
+    """A backend that can tell whether it would take a file now. Any other one is asked for a file that is not there."""
+
+    def check_health(self) -> None:
+        """Return if all is well. Asked every ten seconds: nothing is stored, and it ends within a second or two.
+
+        Raises:
+            StorageError: files cannot be stored or read now.
         """
 
 

@@ -19,10 +19,12 @@ from webapp.contracts.backends import (
     Bytes,
     Checked,
     DirectUploads,
+    HealthChecked,
     Listed,
     LocalFiles,
     Recoverable,
     StorageBackend,
+    complete,
 )
 from webapp.contracts.conformance_direct import DirectConformance
 from webapp.contracts.conformance_kit import MIB
@@ -43,6 +45,7 @@ class BackendConformance(DirectConformance):
 
     def test_it_follows_the_protocol(self) -> None:
         backend = self.make_backend()
+        complete(type(backend))
         assert isinstance(backend, StorageBackend)
         assert 0 < len(backend.backend_id) <= 32
         assert isinstance(backend, LocalFiles) or not backend.supports_local_files
@@ -174,12 +177,19 @@ class BackendConformance(DirectConformance):
 
     def test_local_files_are_what_was_put(self) -> None:
         backend = self.make_backend()
-        if not isinstance(backend, LocalFiles) or not backend.supports_local_files:
+        if not isinstance(backend, LocalFiles) or not getattr(backend, "supports_local_files", False):
             return
         with backend.open_local(self.stored(backend, b"local")) as file:
             assert file.read() == b"local"
         with self.expected(StorageNotFoundError):
             backend.open_local(self.new_key())
+
+    def test_it_is_well(self) -> None:
+        backend = self.make_backend()
+        if isinstance(backend, HealthChecked):
+            backend.check_health()
+            self.stored(backend, b"healthy")
+            backend.check_health()
 
     def test_what_is_stored_is_listed_in_order(self) -> None:
         backend = self.make_backend()

@@ -1,23 +1,27 @@
 """Facts that plugins can listen to.
 
-An event is written in the same transaction as the change it tells of, and sent
-as a blinker signal after the commit. Delivery is at least once: ``event_id``
-tells repetitions apart. Fields are only ever added.
+An event is written in the same transaction as the change it tells of. The background
+worker sends it as a blinker signal once that is committed: at least once (``event_id``
+tells repetitions apart), and in order for each file. Fields are only ever added.
 """
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import ClassVar
 from uuid import UUID, uuid4
 
 from blinker import NamedSignal, Namespace
 
-_signals = Namespace()
+signals = Namespace()
+"""The signals, by topic: ``signals.signal("file_storage.file.uploaded")``."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """What all events say."""
 
+    topic: ClassVar[str] = ""
+    """Name of the signal, and the type of the event wherever it leaves Stowage. Never changes."""
     event_id: UUID = field(default_factory=uuid4)
     occurred_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     actor_id: str | None = None
@@ -28,13 +32,15 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class _FileEvent(Event):
+    """Stowage gives all of these; whoever makes one of their own, for a test, says what they need."""
+
     file_id: UUID
     key: str
-    filename: str
-    content_type: str
-    size_bytes: int
-    backend: str
-    checksum_sha256: str
+    filename: str = ""
+    content_type: str = ""
+    size_bytes: int = 0
+    backend: str = ""
+    checksum_sha256: str = ""
     uploaded_by: str | None = None
 
 
@@ -42,11 +48,14 @@ class _FileEvent(Event):
 class FileUploaded(_FileEvent):
     """A file was stored and can be read."""
 
+    topic: ClassVar[str] = "file_storage.file.uploaded"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FileRenamed(_FileEvent):
     """A file was given another name; ``filename`` is the new one."""
 
+    topic: ClassVar[str] = "file_storage.file.renamed"
     previous_filename: str
 
 
@@ -57,6 +66,7 @@ class FileVerified(_FileEvent):
     ``matches`` is whether it is the one that was announced, None where none was.
     """
 
+    topic: ClassVar[str] = "file_storage.file.verified"
     matches: bool | None = None
 
 
@@ -64,6 +74,7 @@ class FileVerified(_FileEvent):
 class FileDeleted(_FileEvent):
     """A file was moved to the trash, or purged without having been there (``permanent``)."""
 
+    topic: ClassVar[str] = "file_storage.file.deleted"
     permanent: bool = False
 
 
@@ -71,16 +82,21 @@ class FileDeleted(_FileEvent):
 class FileRestored(_FileEvent):
     """A file came back from the trash."""
 
+    topic: ClassVar[str] = "file_storage.file.restored"
+
 
 @dataclass(frozen=True, kw_only=True)
 class FilePurged(_FileEvent):
     """A file is gone for good: no row names its bytes any more."""
+
+    topic: ClassVar[str] = "file_storage.file.purged"
 
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsChanged(Event):
     """Settings were saved. Names only: values may be secrets."""
 
+    topic: ClassVar[str] = "settings.module.changed"
     module: str
     names: tuple[str, ...]
     version: int = 0
@@ -91,6 +107,7 @@ class SettingsChanged(Event):
 class UserCreated(Event):
     """An account was made."""
 
+    topic: ClassVar[str] = "account.user.created"
     user_id: str
     username: str
     role: str
@@ -100,6 +117,7 @@ class UserCreated(Event):
 class UserChanged(Event):
     """Something about an account changed: ``names`` of role, active, password."""
 
+    topic: ClassVar[str] = "account.user.changed"
     user_id: str
     username: str
     names: tuple[str, ...]
@@ -109,6 +127,7 @@ class UserChanged(Event):
 class UserDeleted(Event):
     """An account was removed; its files stay."""
 
+    topic: ClassVar[str] = "account.user.deleted"
     user_id: str
     username: str
 
@@ -117,6 +136,7 @@ class UserDeleted(Event):
 class TokenCreated(Event):
     """An API token was made."""
 
+    topic: ClassVar[str] = "account.token.created"
     token_id: str
     name: str
     scopes: tuple[str, ...]
@@ -126,6 +146,7 @@ class TokenCreated(Event):
 class TokenRevoked(Event):
     """An API token stopped working."""
 
+    topic: ClassVar[str] = "account.token.revoked"
     token_id: str
     name: str
 
@@ -134,9 +155,48 @@ class TokenRevoked(Event):
 class SignedIn(Event):
     """Somebody signed in with a password."""
 
+    topic: ClassVar[str] = "account.session.signed_in"
     user_id: str
     username: str
     address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookCreated(Event):
+    """A webhook was made. ``host`` is all that is said of its address: the rest may be a secret."""
+
+    topic: ClassVar[str] = "admin.webhook.created"
+    webhook_id: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookChanged(Event):
+    """Something about a webhook changed: ``names`` of url, description, types, secret, active."""
+
+    topic: ClassVar[str] = "admin.webhook.changed"
+    webhook_id: str
+    host: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookPaused(Event):
+    """Stowage gave up on a webhook: ``reason`` is ``dead`` (it failed for a day) or ``gone`` (it answered 410)."""
+
+    topic: ClassVar[str] = "admin.webhook.paused"
+    webhook_id: str
+    host: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebhookDeleted(Event):
+    """A webhook was removed, with what waited for it."""
+
+    topic: ClassVar[str] = "admin.webhook.deleted"
+    webhook_id: str
+    host: str
 
 
 EVENT_TYPES: tuple[type[Event], ...] = (
@@ -153,12 +213,17 @@ EVENT_TYPES: tuple[type[Event], ...] = (
     TokenCreated,
     TokenRevoked,
     SignedIn,
+    WebhookCreated,
+    WebhookChanged,
+    WebhookPaused,
+    WebhookDeleted,
 )
 
 
 def signal_for(event_type: type[Event]) -> NamedSignal:
-    """The blinker signal of an event class: receivers are called as ``receiver(sender, event=event)``.
+    """The blinker signal of an event class, named by its topic.
 
+    Receivers are called as ``receiver(sender, event=event)``; the sender is the application.
     Connect plain functions with ``weak=False``, or blinker forgets them.
     """
-    return _signals.signal(event_type.__name__)
+    return signals.signal(event_type.topic)

@@ -26,6 +26,10 @@ class StoredFileOut:
     deleted_at: datetime | None = field(
         default=None, metadata={"help": "When it went to the trash, UTC; null for a live file."}
     )
+    annotations: dict[str, dict[str, str | int | float | bool]] = field(
+        default_factory=dict,
+        metadata={"help": "What checks found out when it was uploaded: facts by name, by the plugin that says so."},
+    )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

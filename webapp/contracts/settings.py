@@ -31,7 +31,7 @@ class SettingField:
     * ``"url"``: an http or https address that Stowage connects to. The address policy
       applies, and no secret saved for one host is ever used for another.
     * ``"public_url"``: the same for browsers: Stowage makes links to it, and connects only to test them.
-    * ``"media_types"``: a list of ``image/png`` or ``image/*``.
+    * ``"media_types"``: a list of ``image/png`` or ``image/*``; parameters are left out.
     * ``"bytes"``, ``"seconds"``, ``"days"``: the unit of an integer.
     """
     default: object = None

@@ -2,7 +2,7 @@
 
 from webapp.db.base import Base, BigId, EventRow, UtcDateTime, db, engine_options, is_database_error, table
 from webapp.db.prepared import Prepared, insert
-from webapp.db.transactions import Transaction, acknowledge_published, best_effort, read, transaction
+from webapp.db.transactions import Transaction, best_effort, read, transaction
 from webapp.db.writers import CommitOutcomeUnknownError
 
 __all__ = [
@@ -13,7 +13,6 @@ __all__ = [
     "Prepared",
     "Transaction",
     "UtcDateTime",
-    "acknowledge_published",
     "best_effort",
     "db",
     "engine_options",

@@ -63,18 +63,26 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 class EventRow(Base):
-    """The outbox, which is also the activity log."""
+    """The outbox, which is also the activity log and the feed."""
 
     __tablename__ = "event"
     __table_args__ = (
         sa.Index(None, "subject_id", "seq"),
         sa.Index(None, "name", "seq"),
         sa.Index(None, "actor_id", "name", "seq"),
+        # SQLite numbers rows in the order of commits: ``position`` is for servers (services/delivery/event_log.py).
         sa.Index(
-            "ix_event_unpublished",
+            "ix_event_position",
+            "position",
+            unique=True,
+            sqlite_where=sa.text("position IS NOT NULL"),
+            postgresql_where=sa.text("position IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_event_unplaced",
             "seq",
-            sqlite_where=sa.text("published_at IS NULL"),
-            postgresql_where=sa.text("published_at IS NULL"),
+            sqlite_where=sa.text("position = 0"),
+            postgresql_where=sa.text("position IS NULL"),
         ),
     )
 
@@ -87,7 +95,10 @@ class EventRow(Base):
     request_id: Mapped[str | None] = mapped_column(sa.String(64))
     subject_id: Mapped[str | None] = mapped_column(sa.String(36))
     payload: Mapped[dict[str, Any]] = mapped_column(sa.JSON)
+    # Not used any more: nodes with the version before go on while the database is migrated already.
     published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    position: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """Its place in the log, given after its commit; NULL on SQLite, where ``seq`` is the place."""
 
 
 def engine_options(database_url: str) -> dict[str, Any]:

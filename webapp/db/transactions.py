@@ -1,20 +1,19 @@
 """The one door through which everything is written, and the one for reading.
 
-Events emitted in a transaction are rows of it (the outbox) and are published
-after the commit.
+Events emitted in a transaction are rows of it (the outbox). The background worker
+reads them from there: see services/delivery.
 """
 
 import logging
 import sqlite3
 import threading
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import fields
-from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
+from flask import current_app
 from sqlalchemy.engine import Connection, CursorResult, Engine
 from sqlalchemy.exc import DBAPIError
 
@@ -27,19 +26,12 @@ from webapp.db.writers import CommitOutcomeUnknownError, writers
 
 log = logging.getLogger(__name__)
 
-ACKNOWLEDGE_AT = 64
 POSTGRESQL_DISK_FULL = "53100"
 
 Parameters = Mapping[str, Any] | Sequence[Mapping[str, Any]] | None
 
 _COMMON = frozenset(field.name for field in fields(Event))
-_insert_event = insert(table(EventRow), returning=table(EventRow).c.seq)
-_acknowledge = (
-    sa.update(table(EventRow))
-    .where(table(EventRow).c.seq.in_(sa.bindparam("seqs", expanding=True)))
-    .values(published_at=sa.bindparam("now"))
-)
-_published: deque[int] = deque()
+_insert_event = insert(table(EventRow))
 
 
 class Transaction:
@@ -49,7 +41,6 @@ class Transaction:
         """Belongs to :func:`transaction`."""
         self.connection = connection
         self._events: list[Event] = []
-        self._seqs: list[int] = []
         self._undo: list[Callable[[], None]] = []
         self._then: list[Callable[[], None]] = []
 
@@ -58,9 +49,9 @@ class Transaction:
         return self.connection.execute(statement, parameters)
 
     def emit(self, event: Event) -> None:
-        """Write the event now; publish it when the commit has happened."""
+        """Write the event; whoever listens is told when the commit has happened."""
         own = {f.name: getattr(event, f.name) for f in fields(event) if f.name not in _COMMON}
-        subject = next((own[n] for n in ("file_id", "user_id", "token_id") if n in own), None)
+        subject = next((own[n] for n in ("file_id", "user_id", "token_id", "webhook_id") if n in own), None)
         row = {
             "event_id": event.event_id,
             "name": type(event).__name__,
@@ -71,7 +62,7 @@ class Transaction:
             "subject_id": None if subject is None else str(subject),
             "payload": own,
         }
-        self._seqs.append(_insert_event.first(self.connection, **row).seq)
+        _insert_event.run(self.connection, **row)
         self._events.append(event)
 
     def on_rollback(self, undo: Callable[[], None]) -> None:
@@ -90,15 +81,14 @@ class Transaction:
             except Exception:
                 log.exception("compensation failed")
 
-    def publish(self) -> None:
+    def finish(self) -> None:
         """What follows a commit. Nothing here can make it undone, so nothing here raises."""
         for then in self._then:
             try:
                 then()
             except Exception:
                 log.exception("work after the commit failed")
-        events.publish(self._events)
-        _published.extend(self._seqs)
+        events.committed(self._events, current_app.extensions.get("stowage_bell"))
 
 
 _current = threading.local()
@@ -120,8 +110,6 @@ def transaction() -> Iterator[Transaction]:
             _current.connection = connection
             try:
                 yield tx
-                if len(_published) >= ACKNOWLEDGE_AT:
-                    _write_acknowledgements(tx)
             finally:
                 _current.connection = None
     except CommitOutcomeUnknownError:
@@ -133,7 +121,7 @@ def transaction() -> Iterator[Transaction]:
         if tx is not None:
             tx.roll_back()
         raise
-    tx.publish()
+    tx.finish()
 
 
 @contextmanager
@@ -157,22 +145,6 @@ def best_effort(statement: sa.Executable) -> None:
             tx.execute(statement)
     except Exception:
         log.warning("a note could not be written", exc_info=True)
-
-
-def acknowledge_published() -> None:
-    """Note which events were delivered. Done in batches: it must not cost an upload a commit."""
-    if _published:
-        with transaction() as tx:
-            _write_acknowledgements(tx)
-
-
-def _write_acknowledgements(tx: Transaction) -> None:
-    seqs: list[int] = []
-    with suppress(IndexError):
-        while len(seqs) < 500:
-            seqs.append(_published.popleft())
-    tx.on_rollback(lambda: _published.extendleft(seqs))
-    tx.execute(_acknowledge, {"seqs": seqs, "now": datetime.now(UTC)})
 
 
 @contextmanager

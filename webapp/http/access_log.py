@@ -19,7 +19,8 @@ def register(app: Flask, which: str) -> None:
 
 def _logged(response: Response, everything: bool) -> Response:
     seconds = time.perf_counter() - g.started if "started" in g else 0.0
-    if everything or request.method not in _SAFE or response.status_code >= 400 or seconds > SLOW_SECONDS:
+    slow = seconds > SLOW_SECONDS and not g.get("waits", False)
+    if everything or request.method not in _SAFE or response.status_code >= 400 or slow:
         caller = g.get("caller")
         log.info(
             "request",

@@ -5,14 +5,15 @@ pass the tests (tests/architecture).
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from flask import Flask, current_app, g, redirect, request, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_wtf.csrf import generate_csrf, validate_csrf
 from wtforms import ValidationError as WtfValidationError
 
+from webapp import logs
+from webapp.contracts.errors import StowageError
+from webapp.contracts.pages import Policy, View, public, signed_in, with_policy
 from webapp.http import bodies, context
 from webapp.services.access import Caller, Permission
 from webapp.services.errors import CsrfError, ForbiddenError, TooLargeError, UnauthenticatedError
@@ -28,38 +29,12 @@ CSRF_HEADER = "X-CSRFToken"
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _COOKIE_KEY = "sid"
 
-View = TypeVar("View", bound=Callable[..., Any])
+__all__ = ["Policy", "permission", "public", "signed_in"]
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """What a view asks of a request."""
-
-    public: bool = False
-    permissions: tuple[Permission, ...] = ()
-    """One of these is needed; the service may ask for a certain one."""
-    upload: bool = False
-    """The view reads the body itself, and it may be as large as a file."""
-
-
-def public(view: View) -> View:
-    """Anyone may call this."""
-    return _with_policy(view, Policy(public=True))
-
-
-def signed_in(view: View) -> View:
-    """Anyone with an account may call this."""
-    return _with_policy(view, Policy())
-
-
-def permission(*needed: Permission, upload: bool = False) -> Callable[[View], View]:
-    """Only those with one of these permissions may call this."""
-    return lambda view: _with_policy(view, Policy(permissions=needed, upload=upload))
-
-
-def _with_policy(view: View, policy: Policy) -> View:
-    view.__policy__ = policy  # type: ignore[attr-defined]
-    return view
+def permission(*needed: str, upload: bool = False) -> Callable[[View], View]:
+    """Only those with one of these permissions may call this; ``upload``: its body may be as large as a file."""
+    return lambda view: with_policy(view, Policy(permissions=needed, upload=upload))
 
 
 def register(app: Flask) -> None:
@@ -86,12 +61,13 @@ def _check() -> ResponseReturnValue | None:
         return None
     try:
         g.caller = _caller()
+        logs.actor.set(g.caller.username)
     except UnauthenticatedError:
         if not context.is_api():
             return _to_sign_in()
         raise
     if policy.permissions and g.caller.permissions.isdisjoint(policy.permissions):
-        raise ForbiddenError("no permission", permission=policy.permissions[0].value)
+        raise ForbiddenError("no permission", permission=str(policy.permissions[0]))
     if unsafe:
         _check_body(policy)
     return None
@@ -188,6 +164,14 @@ def _here() -> str:
     if request.method not in _SAFE:
         return url_for("ui_files.browse")
     return context.here()
+
+
+def may(permission: Permission) -> bool:
+    """Whether whoever asks a public view has this permission; strangers and wrong credentials have none."""
+    try:
+        return permission in _caller().permissions
+    except StowageError:
+        return False
 
 
 def remembered() -> str | None:

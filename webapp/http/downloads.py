@@ -2,17 +2,18 @@
 
 import re
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from flask import Response, request
 from werkzeug.http import http_date, parse_date
 
 from webapp.contracts.files import StoredFileOut
 from webapp.contracts.headers import content_disposition
-from webapp.http import bodies
+from webapp.http import accel, bodies, transfers
 from webapp.http.headers import CSP_FILE, CSP_PDF
+from webapp.http.transfers import Transfer
 from webapp.services.errors import RangeError
-from webapp.services.files import LocalFile, Redirect, Stored
+from webapp.services.files import LocalFile, Redirect, Stored, Stream
 from webapp.services.previews import PDF
 
 SMALL = 64 * 1024
@@ -38,13 +39,21 @@ def answer(stored: Stored, *, inline: bool = False) -> Response:
     if request.method == "HEAD":
         return _response([], 200, headers)
     if not inline and (redirect := stored.redirect()):
+        Transfer(out.backend, 0).is_elsewhere()
         return _redirected(redirect)
     asked = _range(out)
     start, length = asked or (0, out.size_bytes)
+    transfer = Transfer(out.backend, length)
+    opened = stored.open()
+    if length > SMALL and isinstance(opened, LocalFile) and (uri := accel.address(opened.file, is_part=bool(asked))):
+        opened.file.close()
+        transfer.is_elsewhere()
+        del headers["Accept-Ranges"]  # nginx says so itself
+        return _response([], 200, headers | {accel.HEADER: uri, "Content-Length": "0"})
     if asked:
         headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{out.size_bytes}"
         headers["Content-Length"] = str(length)
-    return _response(_body(stored, start, length), 206 if asked else 200, headers)
+    return _response(_body(opened, start, transfer), 206 if asked else 200, headers)
 
 
 def _redirected(redirect: Redirect) -> Response:
@@ -83,41 +92,21 @@ def _response(body: Any, status: int, headers: dict[str, str]) -> Response:
     return response
 
 
-def _body(stored: Stored, start: int, length: int) -> Any:
-    opened = stored.open()
+def _body(opened: LocalFile | Stream, start: int, transfer: Transfer) -> Any:
     bodies.set_idle_timeout(bodies.IDLE_SECONDS)
+    length = transfer.length
     if not isinstance(opened, LocalFile):
-        return opened.read(start, length) if length else b""
+        return transfers.Pieces(opened.read(start, length) if length else iter(()), transfer)
     file = opened.file
-    if start:
-        file.seek(start)
     if length <= SMALL:
         with file:
-            return file.read(length)
+            if start:
+                file.seek(start)
+            return transfers.Pieces(iter((file.read(length),)), transfer)
     # The server sends from the position of the file as many bytes as Content-Length says.
-    wrap = request.environ.get("wsgi.file_wrapper")
-    return wrap(file) if wrap else _Pieces(file, length)
-
-
-class _Pieces:
-    """For servers without a file wrapper: the part in pieces."""
-
-    def __init__(self, file: Any, length: int) -> None:
-        self._file = file
-        self._left = length
-
-    def __iter__(self) -> "_Pieces":
-        return self
-
-    def __next__(self) -> bytes:
-        piece = cast("bytes", self._file.read(min(self._left, bodies.READ_SIZE)))
-        if not piece:
-            raise StopIteration
-        self._left -= len(piece)
-        return piece
-
-    def close(self) -> None:
-        self._file.close()
+    if wrap := request.environ.get("wsgi.file_wrapper"):
+        return wrap(transfers.OpenFile(file, start, transfer))
+    return transfers.Pieces(transfers.pieces_of(file, start, length), transfer)
 
 
 # --- conditions and ranges ----------------------------------------------------------

@@ -5,9 +5,10 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Flask, Response, render_template, request
+from flask import Flask, Response, g, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from webapp.contracts.checks import UploadRefusedError
 from webapp.contracts.errors import StowageError
 from webapp.http import context
 from webapp.http.i18n import has, t
@@ -25,13 +26,16 @@ STATUS_BY_CODE: dict[str, int] = {
     "method_not_allowed": 405,
     "conflict": 409,
     "direct_upload_unsupported": 409,
+    "cursor_expired": 410,
     "too_large": 413,
     "bad_type": 415,
     "range_not_satisfiable": 416,
+    "upload_refused": 422,
     "validation_error": 422,
     "rate_limited": 429,
     "backend_error": 500,
     "internal_error": 500,
+    "check_failed": 503,
     "storage_full": 507,
 }
 _CODE_BY_STATUS = {404: "not_found", 405: "method_not_allowed", 413: "too_large"}
@@ -48,6 +52,7 @@ def register(app: Flask) -> None:
 def problem(code: str, data: dict[str, Any] | None = None, headers: dict[str, str] | None = None) -> Response:
     """An error answer: problem+json, or a page for people."""
     status = STATUS_BY_CODE[code]
+    g.problem = code
     detail = t(f"errors.{code}")
     page = _page(code=code, status=status, detail=detail) if wants_page() else None
     if page is not None:
@@ -100,7 +105,15 @@ def _refused(error: StowageError) -> Response:
         log.error("%s: %s", code, error, exc_info=error)
     if isinstance(error, ValidationError):
         return problem(code, {"errors": sentences(error)})
+    if isinstance(error, UploadRefusedError):
+        return problem(code, _said_by_plugin(error))
     return problem(code, _shown(error), _headers(error))
+
+
+def _said_by_plugin(error: UploadRefusedError) -> dict[str, Any]:
+    """Its own code and sentence, in the place of ours. A code of ours would promise what only we can."""
+    code = f"{error.plugin}.{error.reason}" if error.reason in STATUS_BY_CODE else error.reason
+    return {"code": code, "detail": error.sentence, "plugin": error.plugin}
 
 
 def _shown(error: StowageError) -> dict[str, Any]:

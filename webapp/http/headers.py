@@ -73,6 +73,7 @@ def _decoded(value: str) -> bytes:
 def _begin() -> None:
     sent = request.headers.get("X-Request-ID", "")
     g.started = time.perf_counter()
+    logs.actor.set(None)
     logs.request_id.set(sent if _REQUEST_ID.fullmatch(sent) else secrets.token_hex(12))
 
 

@@ -33,12 +33,14 @@ class _WrongError(Exception):
 
 
 def query(shape: type[Shape]) -> Shape:
-    """Read the query string; unknown names are ignored, of repeated ones the first counts.
+    """Read the query string; unknown names are ignored. Of repeated ones the first counts, or all where it is a list.
 
     Raises:
         ValidationError: some values do not fit.
     """
-    return _parse(shape, request.args, from_text=True)
+    lists = [f.name for f, kind, _ in _plan(shape) if get_origin(kind) is list]  # type: ignore[arg-type]
+    several = {name: request.args.getlist(name) for name in lists if name in request.args}
+    return _parse(shape, {**request.args.to_dict(), **several}, from_text=True)
 
 
 def body(shape: type[Shape]) -> Shape:

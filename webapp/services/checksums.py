@@ -19,15 +19,17 @@ import sqlalchemy as sa
 
 from webapp import db
 from webapp.contracts.backends import StorageBackend
-from webapp.contracts.errors import StorageError, StorageNotFoundError
+from webapp.contracts.errors import StorageBackendError, StorageError, StorageNotFoundError
 from webapp.contracts.events import FileDeleted, FileVerified
 from webapp.db import table
 from webapp.models import PendingChecksum
 from webapp.services import tallies
+from webapp.services.checks import Checking
 from webapp.services.errors import ChecksumMismatchError
 from webapp.services.reading import at_most
 from webapp.services.rows import as_out, event_fields, files, select_stored
 from webapp.services.settings import SettingsService
+from webapp.services.uploads import Measured
 
 log = logging.getLogger(__name__)
 
@@ -56,6 +58,26 @@ def of_small(backend: StorageBackend, key: str, size: int, expected: str | None)
     if expected is not None and digest != expected:
         raise ChecksumMismatchError("the digest differs")
     return digest
+
+
+def of_stored(backend: StorageBackend, row: Any, checking: Checking) -> str:
+    """The checksum of a file that is in the store; empty for a large one, unless a check wants to see its bytes.
+
+    Raises:
+        ChecksumMismatchError: it is not the one that was announced.
+        UploadRefusedError: a plugin does not want the file.
+        CheckFailedError: a check that has to be made could not be.
+        StorageError: the file cannot be read.
+    """
+    if not checking.wants_bytes:
+        return of_small(backend, row.key, row.size_bytes, row.checksum_sha256)
+    expected = bytes.fromhex(row.checksum_sha256) if row.checksum_sha256 else None
+    measured = Measured(at_most(backend.get(row.key), row.size_bytes), row.size_bytes, expected)
+    for _ in checking.passing(measured):
+        pass
+    if measured.size != row.size_bytes:
+        raise StorageBackendError("the file is not as large as its parts", cause="corrupted")
+    return measured.hexdigest
 
 
 def wait_for(tx: db.Transaction, file_id: UUID, expected: str | None) -> None:

@@ -17,12 +17,14 @@ import sqlalchemy as sa
 
 from webapp import db
 from webapp.contracts.backends import BrowserUploads, DirectUploads
+from webapp.contracts.checks import UploadRefusedError
 from webapp.contracts.errors import StorageBackendError, StorageError, StorageNotFoundError
 from webapp.contracts.files import StoredFileOut
 from webapp.db import table
 from webapp.models import DirectUpload
 from webapp.services import checksums, content_types, filenames, parts, records
 from webapp.services.access import Caller, Permission
+from webapp.services.checks import UploadChecks
 from webapp.services.errors import (
     BadTypeError,
     ChecksumMismatchError,
@@ -56,12 +58,15 @@ _uploads = table(DirectUpload)
 class DirectUploadService:
     """Begins, completes and clears away uploads that bypass the application."""
 
-    def __init__(self, settings: SettingsService) -> None:
-        """Upload to where the settings of each caller's moment say."""
+    def __init__(self, settings: SettingsService, checks: UploadChecks) -> None:
+        """Upload to where the settings of each caller's moment say what ``checks`` let pass."""
         self._settings = settings
+        self._checks = checks
 
     def client_origin(self, settings: Settings) -> str | None:
         """Where pages may send parts; None where the backend in use takes none from them."""
+        if not self._checks.allow_direct:
+            return None
         try:
             backend = parts.offered(self._settings.active_place(settings))
             return backend.client_origin() if isinstance(backend, BrowserUploads) else None
@@ -74,9 +79,11 @@ class DirectUploadService:
         Raises:
             ForbiddenError: the caller may not upload.
             ValidationError: it has no name.
-            DirectUploadUnsupportedError: the backend in use has no direct uploads.
+            DirectUploadUnsupportedError: the backend in use has none, or a check has to see the bytes pass.
             TooLargeError: it is over the limit.
             BadTypeError: the announced type is not allowed.
+            UploadRefusedError: a plugin does not want it.
+            CheckFailedError: a check that has to be made could not be.
             RateLimitedError: the caller has begun too many.
             StorageError: the backend failed.
         """
@@ -90,9 +97,11 @@ class DirectUploadService:
         content_type = content_types.announced(announced.content_type, name, settings.allowed_content_types)
         place = self._settings.active_place(settings)
         backend = parts.offered(place)
-        if backend is None:
+        if backend is None or not self._checks.allow_direct:
             raise DirectUploadUnsupportedError(place.backend_id)
         _require_few_open(caller)
+        with self._checks.announced(caller, name, content_type, announced.size_bytes):
+            pass
         part_size = parts.part_size(backend, announced.size_bytes)
         key, now = uuid4().hex, datetime.now(UTC)
         reference = parts.begun(backend, key, content_type)
@@ -165,6 +174,8 @@ class DirectUploadService:
             PartsMissingError: the store does not have all parts, or not whole.
             TooLargeError: the limit was lowered meanwhile.
             BadTypeError: the first bytes are of a type that is not allowed; the upload is thrown away.
+            UploadRefusedError: a plugin does not want it; likewise.
+            CheckFailedError: a check that has to be made could not be; asking again goes on.
             StorageError: the backend failed; asking again goes on.
         """
         row = _find(caller, upload_id)
@@ -267,13 +278,14 @@ class DirectUploadService:
         return self._settings.place_of(row.backend, row.location, settings)
 
     def _judged(self, caller: Caller, place: Place, row: Any) -> StoredFileOut:
-        """What the file is, by its first bytes and, if it is small, by all of them."""
+        """What the file is, by its first bytes and, if it is small or checked, by all of them."""
         head = b"".join(place.backend.get(row.key, length=content_types.HEAD_SIZE))
         allowed = caller.settings.allowed_content_types
         try:
             content_type = content_types.settle(row.content_type or None, row.filename, head, allowed)
-            digest = checksums.of_small(place.backend, row.key, row.size_bytes, row.checksum_sha256)
-        except (BadTypeError, ChecksumMismatchError):
+            with self._checks.of(caller, row.filename, content_type, row.size_bytes, head) as checking:
+                digest = checksums.of_stored(place.backend, row, checking)
+        except (BadTypeError, ChecksumMismatchError, UploadRefusedError):
             self._reject(row, caller.settings)
             raise
         return StoredFileOut(
@@ -287,6 +299,7 @@ class DirectUploadService:
             uploaded_by=str(caller.user_id),
             uploaded_by_name=caller.username,
             created_at=datetime.now(UTC),
+            annotations=checking.annotations,
         )
 
 

@@ -77,10 +77,22 @@ class BadTypeError(StowageError):
     code: ClassVar[str] = "bad_type"
 
 
+class CheckFailedError(StowageError):
+    """A check of uploads that has to be made could not be; nothing is stored."""
+
+    code: ClassVar[str] = "check_failed"
+
+
 class RangeError(StowageError):
     """The range asked for lies outside the file."""
 
     code: ClassVar[str] = "range_not_satisfiable"
+
+
+class CursorExpiredError(StowageError):
+    """What a cursor leads to is not kept any more."""
+
+    code: ClassVar[str] = "cursor_expired"
 
 
 class RateLimitedError(StowageError):

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import Any, cast
 
@@ -30,13 +31,17 @@ MOST_CHARACTERS = 2048
 MOST_CHARACTERS_SIGNED = 16 * 1024
 """Of an address that is fetched: those of a store carry signatures, tokens and file names."""
 SECONDS_TO_RESOLVE = 3.0
+SECONDS_TO_TRUST = 60
+"""So long certificates that are trusted are kept in memory: a file that was changed counts after that."""
+MOST_HEAD_BYTES = 64 * 1024
+"""Before the head of an answer is complete: http.client skips any number of ``100 Continue`` in front of it."""
 
 _PORTS = {"http": 80, "https": 443}
 _PATH = r"(?:/(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})*)?"
 _URL = re.compile(
     r"(?P<scheme>https?)://(?P<host>\[[0-9a-f:.]+\]|[^\[\]:/?#@%\\\s]+)(?::(?P<port>[1-9][0-9]{0,4}))?"
     rf"(?P<path>{_PATH})(?P<query>\?[A-Za-z0-9\-._~!$&'()*+,;=:@/?%]*)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # otherwise the long s and the Kelvin sign are letters too
 )
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"[0-9]+|0x[0-9a-f]*")
@@ -56,6 +61,14 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
+class Posted:
+    """The head of an answer to what was sent."""
+
+    status: int
+    retry_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Endpoint:
     scheme: str
     host: str
@@ -67,30 +80,35 @@ class _Endpoint:
     """Written in a way that others may understand differently."""
 
 
-def problem(url: str, *, allow_private: bool, seconds: float | None = None) -> str | None:
+def problem(url: str, *, allow_private: bool, seconds: float | None = None, query: bool = False) -> str | None:
     """Why a setting cannot name this address, as a key of the namespace ``validation``; None where it can.
 
     A name that does not resolve now, within so many seconds (None: the usual ones), is fine: its network
-    may not be there yet.
+    may not be there yet. Whether there may be a ``query`` depends on what the address is for.
     """
     try:
-        endpoint = _parsed(url)
+        endpoint = _parsed(url, query=query)
         left = SECONDS_TO_RESOLVE if seconds is None else seconds
         return _refused(endpoint, left, allow_private=allow_private) or (MALFORMED if endpoint.is_odd else None)
     except ValueError as exc:
         return str(exc)
 
 
-def origin(url: str) -> tuple[str, str, int]:
+def origin(url: str, *, query: bool = False) -> tuple[str, str, int]:
     """Return scheme, host and port, equal for equal servers: what a secret is bound to.
 
     Raises:
         ValueError: that is no address; the text is a key of the namespace ``validation``.
     """
-    endpoint = _parsed(url)
-    if endpoint.is_odd:
-        raise ValueError(MALFORMED)
+    endpoint = _usual(_parsed(url, query=query))
     return endpoint.scheme, endpoint.host, endpoint.port
+
+
+def host(url: str) -> str:
+    """What may be said aloud of an address that was saved: its host, and the port where it is not the usual one."""
+    scheme, name, port = origin(url, query=True)
+    name = f"[{name}]" if ":" in name else name
+    return name if port == _PORTS[scheme] else f"{name}:{port}"
 
 
 def fetch(url: str, *, allow_private: bool, timeout: float, most_bytes: int) -> Fetched:
@@ -103,28 +121,46 @@ def fetch(url: str, *, allow_private: bool, timeout: float, most_bytes: int) -> 
     """
     deadline = time.monotonic() + timeout
     with _translated():
-        endpoint = _parsed(url, signed=True)
-        if endpoint.is_odd:
-            raise ValueError(MALFORMED)
+        endpoint = _usual(_parsed(url, query=True, most_characters=MOST_CHARACTERS_SIGNED))
         with closing(_connected(endpoint, deadline, allow_private=allow_private)) as connection:
-            return _exchanged(endpoint, connection, deadline, most_bytes)
+            return _fetched(_answer(endpoint, connection, deadline, "GET"), most_bytes)
+
+
+def post(url: str, body: bytes, headers: Mapping[str, str], *, allow_private: bool, timeout: float) -> Posted:
+    """POST to an address, by the rules of :func:`fetch`. Of the answer only the head is waited for.
+
+    Raises:
+        StorageBackendError: there was no answer; ``cause`` says why.
+    """
+    deadline = time.monotonic() + timeout
+    with _translated():
+        endpoint = _usual(_parsed(url, query=True))
+        with closing(_connected(endpoint, deadline, allow_private=allow_private)) as connection:
+            answer = _answer(endpoint, connection, deadline, "POST", body, headers)
+            return Posted(answer.status, answer.getheader("Retry-After"))
 
 
 # --- reading addresses ------------------------------------------------------------
 
 
-def _parsed(url: str, *, signed: bool = False) -> _Endpoint:
-    if not re.match(r"https?://", url, re.IGNORECASE):
+def _parsed(url: str, *, query: bool = False, most_characters: int = MOST_CHARACTERS) -> _Endpoint:
+    if not re.match(r"https?://", url, re.IGNORECASE | re.ASCII):
         raise ValueError(SCHEME)
     found = _URL.fullmatch(url)
-    if found is None or len(url) > (MOST_CHARACTERS_SIGNED if signed else MOST_CHARACTERS):
+    if found is None or len(url) > most_characters:
         raise ValueError(MALFORMED)
-    scheme, path, query = found["scheme"].lower(), found["path"], found["query"] or ""
+    scheme, path, asked = found["scheme"].lower(), found["path"], found["query"] or ""
     port = int(found["port"] or _PORTS[scheme])
-    if port > 65535 or (query and not signed) or {".", ".."} & set(path.split("/")):
+    if port > 65535 or (asked and not query) or {".", ".."} & set(path.split("/")):
         raise ValueError(MALFORMED)
-    host, address, is_odd = _host(found["host"])
-    return _Endpoint(scheme, host, port, (path or "/") + query, address, is_odd)
+    name, address, is_odd = _host(found["host"])
+    return _Endpoint(scheme, name, port, (path or "/") + asked, address, is_odd)
+
+
+def _usual(endpoint: _Endpoint) -> _Endpoint:
+    if endpoint.is_odd:
+        raise ValueError(MALFORMED)
+    return endpoint
 
 
 def _host(written: str) -> tuple[str, IPv4Address | IPv6Address | None, bool]:
@@ -248,16 +284,36 @@ def _secured(connection: socket.socket, endpoint: _Endpoint, deadline: float) ->
     if endpoint.scheme == "http":
         return connection
     connection.settimeout(_left(deadline))
-    return ssl.create_default_context().wrap_socket(connection, server_hostname=endpoint.host)
+    context = _trust(ssl.get_default_verify_paths(), int(time.monotonic() / SECONDS_TO_TRUST))
+    return context.wrap_socket(connection, server_hostname=endpoint.host)
 
 
-def _exchanged(endpoint: _Endpoint, connection: socket.socket, deadline: float, most_bytes: int) -> Fetched:
+@lru_cache(maxsize=1)
+def _trust(_paths: ssl.DefaultVerifyPaths, _period: int) -> ssl.SSLContext:
+    """Reading all certificates takes 20 ms: too long to do it for each message."""
+    return ssl.create_default_context()
+
+
+def _answer(
+    endpoint: _Endpoint,
+    connection: socket.socket,
+    deadline: float,
+    method: str,
+    body: bytes | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> http.client.HTTPResponse:
     talk = http.client.HTTPConnection(endpoint.host, endpoint.port)  # it connects to nothing, it only speaks HTTP
     talk.default_port = _PORTS[endpoint.scheme]
-    talk.sock = cast("socket.socket", _Line(connection, deadline))
-    headers = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close", "User-Agent": "stowage"}
-    talk.request("GET", endpoint.target, headers=headers)
+    line = _Line(connection, deadline)
+    talk.sock = cast("socket.socket", line)
+    usual = {"Accept": "*/*", "Accept-Encoding": "identity", "Connection": "close", "User-Agent": "stowage"}
+    talk.request(method, endpoint.target, body, {**usual, **(headers or {})})
     answer = talk.getresponse()
+    line.incoming.most_bytes = None
+    return answer
+
+
+def _fetched(answer: http.client.HTTPResponse, most_bytes: int) -> Fetched:
     body = answer.read(most_bytes)
     if answer.length and len(body) < most_bytes:
         raise ConnectionAbortedError("the answer was cut short")
@@ -270,13 +326,14 @@ class _Line:
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
+        self.incoming = _Incoming(connection, deadline)
 
     def sendall(self, data: bytes) -> None:
         self._connection.settimeout(_left(self._deadline))
         self._connection.sendall(data)
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_Incoming(self._connection, self._deadline))
+        return io.BufferedReader(self.incoming)
 
     def close(self) -> None:
         """Nothing: whoever opened the connection closes it."""
@@ -286,13 +343,21 @@ class _Incoming(io.RawIOBase):
     def __init__(self, connection: socket.socket, deadline: float) -> None:
         self._connection = connection
         self._deadline = deadline
+        self.most_bytes: int | None = MOST_HEAD_BYTES
+        """How many more may come; None, once the head is complete: whoever reads the body counts for itself."""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         self._connection.settimeout(_left(self._deadline))
-        return self._connection.recv_into(buffer)
+        if self.most_bytes is None:
+            return self._connection.recv_into(buffer)
+        if self.most_bytes <= 0:
+            raise http.client.HTTPException("a head without end")
+        got = self._connection.recv_into(buffer)
+        self.most_bytes -= got
+        return got
 
 
 def _left(deadline: float) -> float:

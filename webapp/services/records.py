@@ -85,10 +85,14 @@ def _row(caller: Caller, out: StoredFileOut, place: Place) -> dict[str, Any]:
         "size_bytes": out.size_bytes,
         "backend": out.backend,
         "checksum_sha256": out.checksum_sha256,
-        "extra_metadata": {"location": place.location},
+        "extra_metadata": _extra(out, place),
         "created_at": out.created_at,
         "created_by": caller.user_id,
         "updated_at": out.created_at,
         "updated_by": caller.user_id,
         "is_deleted": False,
     }
+
+
+def _extra(out: StoredFileOut, place: Place) -> dict[str, Any]:
+    return {"location": place.location, **({"annotations": out.annotations} if out.annotations else {})}

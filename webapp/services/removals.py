@@ -8,7 +8,7 @@ from typing import Any, cast
 import orjson
 import sqlalchemy as sa
 
-from webapp import db
+from webapp import db, logs
 from webapp.contracts.backends import Recoverable
 from webapp.contracts.errors import StorageError
 from webapp.contracts.events import FilePurged
@@ -21,6 +21,8 @@ from webapp.services.settings import Settings, SettingsService
 log = logging.getLogger(__name__)
 
 BATCH = 200
+COMPLAIN_SECONDS = 3600.0
+"""So often the log says that a place cannot be recovered, at most: it is tried every few seconds."""
 _pending = table(PendingRemoval)
 _keys = sa.select(files.c.key)
 _direct = table(DirectUpload)
@@ -33,6 +35,7 @@ class RemovalService:
         """Find the bytes by the settings."""
         self._settings = settings
         self._recovered_all = False
+        self._rarely = logs.Rarely(COMPLAIN_SECONDS)
 
     def plan_files(self, tx: db.Transaction, rows: Sequence[Any], settings: Settings) -> None:
         """Write down that the bytes of these deleted files go, thumbnails too, and remove them once that is committed.
@@ -111,8 +114,9 @@ class RemovalService:
                 if backend.supports_recovery and backend not in done:
                     done.append(backend)
                     removed += cast("Recoverable", backend).recover(_is_known)
-            except StorageError:
-                log.warning("recovery was not possible", extra={"backend": backend_id}, exc_info=True)
+            except StorageError as exc:
+                if self._rarely.is_due((backend_id, str(location)), exc):
+                    log.warning("recovery was not possible", extra={"backend": backend_id}, exc_info=True)
         self._recovered_all = True
         return removed
 
@@ -127,20 +131,21 @@ class RemovalService:
     def _removed(self, row: Any, settings: Settings) -> bool:
         try:
             self._settings.place_of(row.backend, row.location, settings).backend.delete(row.key)
-        except Exception:
-            # Whatever a backend raises: the others must not stay for it.
-            log.warning("bytes could not be removed yet", extra={"key": row.key}, exc_info=True)
+        except Exception as exc:
+            # Whatever a backend raises: the others must not stay for it. Why is said rarely: it is the same for many.
+            told = exc if self._rarely.is_due(row.backend, exc) else None
+            log.warning("bytes could not be removed yet", extra={"key": row.key}, exc_info=told)
             return False
         return True
 
 
 def _places_in_use() -> list[tuple[str, dict[str, Any]]]:
     """Where rows say their bytes are. Reads all rows: for the start of a process, not for requests."""
+    # As text: PostgreSQL does not compare JSON.
+    location = sa.cast(files.c.extra_metadata["location"], sa.Text)
     with db.read() as connection:
-        found = connection.execute(
-            sa.select(files.c.backend, sa.cast(files.c.extra_metadata, sa.Text)).distinct()
-        ).all()
-    return [(backend, (orjson.loads(text) or {}).get("location") or {}) for backend, text in found]
+        found = connection.execute(sa.select(files.c.backend, location).distinct()).all()
+    return [(backend, orjson.loads(text or "null") or {}) for backend, text in found]
 
 
 def _is_known(key: str) -> bool:

@@ -25,13 +25,14 @@ _shown = (
     files.c.created_by,
     files.c.created_at,
     files.c.deleted_at,
+    files.c.extra_metadata,
     users.c.username,
 )
 _joined = files.outerjoin(users, users.c.id == files.c.created_by)
 
 select_shown = sa.select(*_shown).select_from(_joined)
 """What :func:`as_out` needs."""
-_kept = (files.c.seq, files.c.family, files.c.is_deleted, files.c.extra_metadata)
+_kept = (files.c.seq, files.c.family, files.c.is_deleted)
 select_stored = sa.select(*_shown, *_kept).select_from(_joined)
 """That, where the bytes are and where the file is counted."""
 _by_id = Prepared(select_stored.where(files.c.id == sa.bindparam("id")))
@@ -51,6 +52,7 @@ def as_out(row: Any) -> StoredFileOut:
         uploaded_by_name=row.username,
         created_at=row.created_at,
         deleted_at=row.deleted_at,
+        annotations=(row.extra_metadata or {}).get("annotations") or {},
     )
 
 

@@ -13,7 +13,7 @@ from webapp.contracts.events import SignedIn, UserChanged
 from webapp.db import Prepared, table
 from webapp.models import User, UserSession
 from webapp.services import filenames, passwords
-from webapp.services.access import Caller, permissions_of
+from webapp.services.access import Caller, Permissions
 from webapp.services.errors import ForbiddenError, NotFoundError, UnauthenticatedError, ValidationError
 from webapp.services.settings import SettingsService
 from webapp.services.throttle import Throttle
@@ -66,9 +66,10 @@ class SessionOut:
 class SessionService:
     """Signs people in and out."""
 
-    def __init__(self, settings: SettingsService) -> None:
-        """Callers are given the settings of their moment."""
+    def __init__(self, settings: SettingsService, permissions: Permissions) -> None:
+        """Callers are given the settings of their moment, and what their role may."""
         self._settings = settings
+        self._permissions = permissions
         self._throttle = Throttle()
 
     def sign_in(self, username: str, password: str, client: Client) -> str:
@@ -139,7 +140,7 @@ class SessionService:
             user_id=row.user_id,
             username=row.username,
             role=row.role,
-            permissions=permissions_of(row.role, None),
+            permissions=self._permissions.of(row.role),
             settings=settings,
             request_id=request_id,
             session_id=row.id,

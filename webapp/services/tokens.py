@@ -16,7 +16,7 @@ from webapp import db
 from webapp.contracts.events import TokenCreated, TokenRevoked
 from webapp.db import Prepared, table
 from webapp.models import ApiToken, User
-from webapp.services.access import Caller, Permission, permissions_of
+from webapp.services.access import Caller, Permission, Permissions
 from webapp.services.errors import NotFoundError, UnauthenticatedError, ValidationError
 from webapp.services.settings import SettingsService
 
@@ -64,9 +64,10 @@ class TokenCreatedOut(TokenOut):
 class TokenService:
     """Makes, lists, revokes and recognises tokens."""
 
-    def __init__(self, settings: SettingsService) -> None:
-        """Callers are given the settings of their moment."""
+    def __init__(self, settings: SettingsService, permissions: Permissions) -> None:
+        """Callers are given the settings of their moment, and what their token may."""
         self._settings = settings
+        self._permissions = permissions
 
     def authenticate(self, token: str, request_id: str | None = None) -> Caller:
         """Tell whose token this is.
@@ -86,7 +87,7 @@ class TokenService:
             user_id=row.user_id,
             username=row.username,
             role=row.role,
-            permissions=permissions_of(row.role, row.scopes),
+            permissions=self._permissions.of(row.role, row.scopes),
             settings=settings,
             request_id=request_id,
             token_id=row.id,
@@ -161,7 +162,7 @@ def _check(caller: Caller, name: object, scopes: object, expires_at: datetime | 
         errors["name"] = "too_long" if len(name) > 100 else "not_text"
     if not isinstance(scopes, (list, tuple)) or not scopes:
         errors["scopes"] = "required"
-    elif not all(scope in {p.value for p in caller.permissions} for scope in scopes):
+    elif not all(isinstance(scope, str) and scope in caller.permissions for scope in scopes):
         errors["scopes"] = "not_your_scope"
     if expires_at is not None and expires_at <= datetime.now(UTC):
         errors["expires_at"] = "in_the_past"

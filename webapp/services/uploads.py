@@ -22,6 +22,7 @@ from webapp.db import Prepared, table
 from webapp.models import IdempotencyKey
 from webapp.services import content_types, filenames, records
 from webapp.services.access import Caller, Permission
+from webapp.services.checks import UploadChecks
 from webapp.services.errors import ChecksumMismatchError, TooLargeError, ValidationError
 from webapp.services.rows import files
 from webapp.services.settings import SettingsService
@@ -65,9 +66,10 @@ class Uploaded:
 class UploadService:
     """Stores files."""
 
-    def __init__(self, settings: SettingsService) -> None:
-        """Store where the settings of each caller's moment say."""
+    def __init__(self, settings: SettingsService, checks: UploadChecks) -> None:
+        """Store where the settings of each caller's moment say what ``checks`` let pass."""
         self._settings = settings
+        self._checks = checks
 
     def upload(self, caller: Caller, incoming: IncomingFile) -> Uploaded:
         """Store one file: bytes first, then the row.
@@ -78,6 +80,8 @@ class UploadService:
             BadTypeError: the type is not allowed.
             ChecksumMismatchError: the bytes are not those the client digested.
             ValidationError: the idempotency key was used for other content.
+            UploadRefusedError: a plugin does not want it.
+            CheckFailedError: a check that has to be made could not be.
             StorageError: the backend failed. In all these cases nothing is kept.
         """
         caller.require(Permission.UPLOAD)
@@ -95,7 +99,8 @@ class UploadService:
         place = self._settings.active_place(caller.settings)
         key = uuid4().hex
         measured = Measured(chunks, limit, incoming.sha256)
-        place.backend.put(key, measured, content_type=content_type, size=incoming.size)
+        with self._checks.of(caller, name, content_type, incoming.size, head) as checking:
+            place.backend.put(key, checking.passing(measured), content_type=content_type, size=incoming.size)
         out = StoredFileOut(
             id=uuid4(),
             key=key,
@@ -107,6 +112,7 @@ class UploadService:
             uploaded_by=str(caller.user_id),
             uploaded_by_name=caller.username,
             created_at=datetime.now(UTC),
+            annotations=checking.annotations,
         )
         try:
             records.write_down(caller, out, place, lambda tx: _keep_first(tx, caller, out, incoming.idempotency_key))

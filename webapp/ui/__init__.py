@@ -3,7 +3,18 @@
 from flask import Blueprint, Flask, Response, url_for
 
 from webapp.http.auth import public
-from webapp.ui import account, activity, files, menu, palette, previews, settings, tokens, trash, uploads, users, words
+from webapp.ui import (
+    account,
+    activity,
+    menu,
+    palette,
+    plugins,
+    tasks,
+    tokens,
+    users,
+    webhooks,
+    words,
+)
 from webapp.ui.addresses import see
 
 home = Blueprint("home", __name__)
@@ -16,9 +27,9 @@ def start() -> Response:
 
 
 def register(app: Flask) -> None:
-    """Add the pages."""
+    """Add the pages that belong to no module (webapp/builtin)."""
     words.register(app)
     menu.register(app)
     app.register_blueprint(home)
-    for page in (account, activity, files, palette, previews, settings, tokens, trash, uploads, users):
+    for page in (account, activity, palette, plugins, tasks, tokens, users, webhooks):
         app.register_blueprint(page.blueprint)

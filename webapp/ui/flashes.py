@@ -14,6 +14,8 @@ from webapp.services import filenames
 
 MOST_DETAILS = 5
 MOST_NAME = 36
+MOST_REASONS = 500
+"""Characters of all reasons together: those of plugins may be as long as one alone may be."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,10 +34,11 @@ class Flash:
 def made(kind: str, text: str, *, details: Sequence[tuple[str, str]] = (), undo: str = "") -> Flash:
     """A message, cut to what a cookie can carry."""
     rest = len(details) - MOST_DETAILS
+    most = MOST_REASONS // max(1, min(len(details), MOST_DETAILS))
     return Flash(
         kind=kind,
         text=text,
-        details=[(_short(name), reason) for name, reason in details[:MOST_DETAILS]],
+        details=[(_short(name), _cut(reason, most)) for name, reason in details[:MOST_DETAILS]],
         more=t("toasts.more", count=rest) if rest > 0 else "",
         undo=undo,
     )
@@ -75,3 +78,7 @@ def _short(name: str) -> str:
     """The name a file would have been stored under, without its middle where it is long."""
     name = filenames.clean(name)
     return name if len(name) <= MOST_NAME else f"{name[: MOST_NAME - 13]}…{name[-12:]}"
+
+
+def _cut(reason: str, most: int) -> str:
+    return reason if len(reason) <= most else f"{reason[: most - 1]}…"

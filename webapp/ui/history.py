@@ -25,9 +25,13 @@ ICONS = {
     "TokenCreated": "key-round",
     "TokenRevoked": "lock",
     "SignedIn": "user",
+    "WebhookCreated": "webhook",
+    "WebhookChanged": "webhook",
+    "WebhookPaused": "pause",
+    "WebhookDeleted": "ban",
 }
 _OTHER_ICON = "activity"
-_SUBJECTS = ("filename", "username", "name", "names")
+_SUBJECTS = ("filename", "username", "name", "host", "names")
 Payload = dict[str, Any]
 
 
@@ -94,6 +98,11 @@ def _changed(payload: Payload) -> str:
     return ", ".join(t(f"events.fields.{name}") if has(f"events.fields.{name}") else str(name) for name in names)
 
 
+def _reason(payload: Payload) -> str:
+    key = f"events.paused_because.{payload.get('reason')}"
+    return t(key) if has(key) else ""
+
+
 def _role(payload: Payload) -> str:
     role = payload.get("role")
     return t(f"roles.{role}") if has(f"roles.{role}") else ""
@@ -116,4 +125,6 @@ _EXTRAS: dict[str, Callable[[Payload], str]] = {
     "UserChanged": _changed,
     "TokenCreated": lambda payload: _listed(payload.get("scopes", ())),
     "SignedIn": lambda payload: str(payload.get("address", "")),
+    "WebhookChanged": _changed,
+    "WebhookPaused": _reason,
 }

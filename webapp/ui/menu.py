@@ -20,14 +20,6 @@ SECTIONS = ("SIDEBAR",)
 LONGEST_LABEL = 40
 EVERYBODY = tuple(ROLES)
 
-OURS = (
-    MenuEntry("menu.files", "/file-storage", "files", order=40),
-    MenuEntry("menu.trash", "/file-storage/trash", "trash-2", order=50, roles=EVERYBODY),
-    MenuEntry("menu.activity", "/admin/activity", "activity", group="Admin", order=60),
-    MenuEntry("menu.settings", "/settings/modules/file_storage", "settings-2", group="Admin", order=65),
-    MenuEntry("menu.users", "/admin/users", "users", group="Admin", order=70),
-    MenuEntry("menu.tokens", "/account/tokens", "key-round", group="Account", order=80, roles=EVERYBODY),
-)
 _AREAS = {"/settings/modules/file_storage": "/settings"}
 """Where more pages belong to an entry than those below its own."""
 GROUPS = {"Content": "menu.groups.content", "Admin": "menu.groups.admin", "Account": "menu.groups.account"}
@@ -53,18 +45,19 @@ class Group:
 
 
 class Menu:
-    """The links of one application. They are added at the start and stay."""
+    """The links of one application. They are added at the start, and stay unless their plugin fails."""
 
     def __init__(self, icons: frozenset[str]) -> None:
-        """Begin with our own entries; these are the icons there are."""
+        """Begin without entries; these are the icons there are."""
         self._icons = icons
         self._entries: list[MenuEntry] = []
+        self._ours: dict[str, str] = {}
+        self._others: dict[str, str] = {}
+        """Ids of entries, by their address."""
         self._addresses: dict[str, str] = {}
-        for entry in OURS:
-            self.add(entry)
 
-    def add(self, entry: MenuEntry) -> None:
-        """Add an entry.
+    def add(self, entry: MenuEntry, *, ours: bool = False) -> None:
+        """Add an entry; the label of one of ours is a key of the locale files.
 
         Raises:
             ConfigurationError: it cannot be shown, and why.
@@ -72,6 +65,16 @@ class Menu:
         if problem := self._problem(entry):
             raise ConfigurationError(f"menu entry {entry!r}: {problem}")
         self._entries.append(entry)
+        if ours:
+            self._ours[entry.href] = entry.label.rpartition(".")[2]
+        else:
+            self._others[entry.href] = f"plugin-{len(self._others) + 1}"
+
+    def remove(self, entry: MenuEntry) -> None:
+        """Take an entry back: of a plugin that failed later on."""
+        if entry in self._entries:
+            self._entries.remove(entry)
+            self._others.pop(entry.href, None)
 
     def groups(self, role: str) -> list[Group]:
         """What this role is shown, in order."""
@@ -83,10 +86,13 @@ class Menu:
         return [Group(t(GROUPS[name]) if name in GROUPS else name, items) for name, items in found.items()]
 
     def _item(self, entry: MenuEntry, *, current: bool) -> Item:
-        ours = entry in OURS
-        name = entry.label.rpartition(".")[2] if ours else f"plugin-{self._entries.index(entry) - len(OURS) + 1}"
+        ours = self._ours.get(entry.href)
         return Item(
-            self._address(entry.href), entry.icon, t(entry.label) if ours else entry.label, current=current, id=name
+            self._address(entry.href),
+            entry.icon,
+            t(entry.label) if ours else entry.label,
+            current=current,
+            id=ours or self._others[entry.href],
         )
 
     def _current(self) -> MenuEntry | None:

@@ -6,9 +6,10 @@ from typing import Any
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
+from webapp.contracts.plugins import PluginPermission
 from webapp.http.context import services
-from webapp.http.i18n import t
-from webapp.services.access import ROLES, Permission
+from webapp.http.i18n import has, t
+from webapp.services.access import ROLES
 from webapp.ui.addresses import query_of
 
 PER_PAGE = 50
@@ -56,4 +57,12 @@ def state_of(address: str) -> PeopleState:
 
 def matrix() -> list[tuple[str, str, list[bool]]]:
     """Each permission: its name, what it is, and whether each role has it."""
-    return [(p.value, t(f"tokens.may.{p.value}"), [p in granted for granted in ROLES.values()]) for p in Permission]
+    permissions = services().permissions
+    granted = [permissions.of(role) for role in ROLES]
+    return [(str(p.code), _label(p), [p.code in codes for codes in granted]) for p in permissions.all()]
+
+
+def _label(permission: PluginPermission) -> str:
+    """What it is: in the language of the reader for ours, as their authors put it for others."""
+    key = f"tokens.may.{permission.code}"
+    return t(key) if has(key) else permission.label

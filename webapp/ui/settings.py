@@ -128,6 +128,7 @@ def _answer(
         "module": form.view,
         "modules": services().settings.modules(),
         "module_title": settings_words.module_title,
+        "module_help": settings_words.module_help,
         "backend_name": settings_words.backend_label,
         "drawn": settings_page.draw(form, errors or {}, focus),
         "wrong": _named(form, errors or {}),

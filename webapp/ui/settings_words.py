@@ -5,12 +5,14 @@ from markupsafe import Markup, escape
 from webapp.contracts.settings import SettingField, SettingsModule
 from webapp.http import errors
 from webapp.http.i18n import has, number, t
+from webapp.services.delivery import upkeep
 from webapp.services.errors import ValidationError
 from webapp.services.settings import FILE_STORAGE, BackendView, FieldView, ModuleView
 from webapp.services.settings.schema import title
 from webapp.ui import filters
 from webapp.ui.settings_values import written
 
+_OURS = (FILE_STORAGE, upkeep.MODULE)
 _BOUNDS = ("out_of_bounds", "too_small", "too_big")
 _BEYOND = 2**60
 """A bound that nobody gets to is not worth a word."""
@@ -19,7 +21,14 @@ Problem = str | tuple[str, dict[str, object]]
 
 def module_title(module: SettingsModule | ModuleView) -> str:
     """What a module is called."""
-    return t("settings.file_storage") if module.name == FILE_STORAGE else module.title
+    ours = {FILE_STORAGE: "settings.file_storage", upkeep.MODULE: "settings.activity"}
+    return t(ours[module.name]) if module.name in ours else module.title
+
+
+def module_help(module: ModuleView) -> str:
+    """A sentence below that."""
+    ours = {upkeep.MODULE: "settings.activity_about"}
+    return t(ours[module.name]) if module.name in ours else module.help or t("settings.about")
 
 
 def label(module: str, field: SettingField) -> str:
@@ -121,4 +130,4 @@ def _amount(field: SettingField, bound: int | None) -> str:
 
 def _own(module: str, key: str) -> str:
     """Our word, if the field is ours: modules of others may use the same names."""
-    return t(f"settings.{key}") if module == FILE_STORAGE and has(f"settings.{key}") else ""
+    return t(f"settings.{key}") if module in _OURS and has(f"settings.{key}") else ""

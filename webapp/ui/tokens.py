@@ -18,6 +18,7 @@ from webapp.ui import confirm, filters, flashes, htmx
 from webapp.ui.addresses import see
 from webapp.ui.confirm import Asked
 from webapp.ui.flashes import Flash
+from webapp.ui.people import matrix
 from webapp.ui.sentences import rich
 
 blueprint = Blueprint("ui_tokens", __name__, url_prefix="/account/tokens")
@@ -147,7 +148,7 @@ def _answer(
         "errors": errors or {},
         "created": created,
         "focus": focus or ("" if form or created else "list"),
-        "scopes": [(p.value, t(f"tokens.may.{p.value}")) for p in Permission if p in caller().permissions],
+        "scopes": [(code, what) for code, what, _ in matrix() if code in caller().permissions],
         "expiries": _expiries(),
         "messages": messages,
         "here": url_for("ui_tokens.browse"),

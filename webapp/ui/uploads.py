@@ -8,6 +8,7 @@ from itertools import chain
 from flask import Blueprint, Response, url_for
 
 from webapp.contracts.backends import Bytes
+from webapp.contracts.checks import UploadRefusedError
 from webapp.contracts.errors import StowageError
 from webapp.http import auth, bodies
 from webapp.http.auth import permission
@@ -75,6 +76,8 @@ def _store(part: FormFile, outcome: Outcome) -> None:
 
 
 def _reason(error: StowageError) -> str:
+    if isinstance(error, UploadRefusedError):
+        return error.sentence
     if error.code == "too_large":
         return t("upload.too_large", limit=filters.size(caller().settings.max_file_size_bytes))
     if error.code == "bad_type":

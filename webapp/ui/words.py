@@ -105,7 +105,7 @@ def viewer() -> Caller | None:
 def may(permission: str) -> bool:
     """Whether the viewer has this permission."""
     caller = viewer()
-    return caller is not None and Permission(permission) in caller.permissions
+    return caller is not None and permission in caller.permissions
 
 
 def theme() -> str:

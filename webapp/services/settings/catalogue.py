@@ -72,15 +72,14 @@ class Declared:
 
 
 class Catalogue:
-    """The modules of one application. They are added at the start and stay."""
+    """The modules of one application. They are added at the start, and stay unless their plugin fails."""
 
     def __init__(self, registry: BackendRegistry) -> None:
-        """Begin with ``file_storage``, whose fields include those of the backends as they come."""
+        """Begin with none; the fields of ``file_storage`` will include those of the backends as they come."""
         self._registry = registry
         registry.reserve(field.name for field in CORE_FIELDS)
         self._modules: dict[str, SettingsModule] = {}
         self._declared: dict[str, tuple[tuple[str, ...], tuple[Declared, ...]]] = {}
-        self.add(SettingsModule(name=FILE_STORAGE, title="File storage", fields=CORE_FIELDS))
 
     def add(self, module: SettingsModule) -> None:
         """Add a module.
@@ -99,9 +98,15 @@ class Catalogue:
             raise ConfigurationError(f"settings module {module.name}: {fault}")
         self._modules[module.name] = module
 
+    def remove(self, module: SettingsModule) -> None:
+        """Take a module back."""
+        if self._modules.get(module.name) is module:
+            del self._modules[module.name]
+            self._declared.pop(module.name, None)
+
     def modules(self) -> tuple[SettingsModule, ...]:
-        """All modules, each with all its fields."""
-        return tuple(self.module(name) for name in self._modules)
+        """All modules, each with all its fields; the one of the files is the first."""
+        return tuple(self.module(name) for name in sorted(self._modules, key=lambda name: name != FILE_STORAGE))
 
     def module(self, name: str) -> SettingsModule:
         """One module with all its fields.

@@ -1,6 +1,6 @@
 """Reads, validates and writes settings, and finds the places they and the rows name."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +54,8 @@ class SettingsService:
         self._registry = registry
         self._catalogue = Catalogue(registry)
         self._pins = Pins(config.environ)
-        self._sealer = Sealer((config.secret_key, *config.old_secret_keys))
+        self.sealer = self._sealer = Sealer((config.secret_key, *config.old_secret_keys))
+        self._also_sealed: list[Callable[[db.Transaction, Sealer], int]] = []
         self._snapshots = Snapshots(self._catalogue, self._pins, self._sealer)
         self._places = Places(self._sealer)
         self._planner = Planner(config, registry, self._catalogue, self._pins)
@@ -70,6 +71,10 @@ class SettingsService:
             ConfigurationError: it cannot be used, and why.
         """
         self._catalogue.add(module)
+
+    def remove(self, module: SettingsModule) -> None:
+        """Take a module back: of a plugin that failed later on."""
+        self._catalogue.remove(module)
 
     def modules(self) -> tuple[SettingsModule, ...]:
         """All modules with their fields."""
@@ -236,7 +241,12 @@ class SettingsService:
     def reseal(self) -> int:
         """Seal all secrets with the newest key; return how many that were. Those that no key opens stay as they are."""
         with db.transaction() as tx:
-            return rows.reseal(tx, self._sealer) + self._places.reseal(tx)
+            more = sum(reseal(tx, self._sealer) for reseal in self._also_sealed)
+            return rows.reseal(tx, self._sealer) + self._places.reseal(tx) + more
+
+    def also_reseal(self, reseal: Callable[[db.Transaction, Sealer], int]) -> None:
+        """Reseal what else is sealed with our sealer; ``reseal`` returns how many secrets that were."""
+        self._also_sealed.append(reseal)
 
     # --- places -------------------------------------------------------------------
 

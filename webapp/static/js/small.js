@@ -82,17 +82,22 @@ document.addEventListener("htmx:afterRequest", (event) => {
 
 const isPicture = (element) => element.matches?.(".tile img, .preview > img");
 const tried = new WeakMap();
-/* Many pictures at once have to wait for each other; one that cannot be made stays away. */
-document.addEventListener("error", ({ target }) => {
-  if (!isPicture(target)) return;
-  const times = tried.get(target) ?? 0;
-  tried.set(target, times + 1);
-  target.hidden = true;
-  if (times >= 2) { target.remove(); return; }
-  setTimeout(() => { target.hidden = false; target.src = target.getAttribute("src"); }, 4000 * (times + 1));
-}, true);
+const statusOf = (address) => fetch(address, { cache: "force-cache" }).then(({ status }) => status, () => 0);
+/* Many pictures at once have to wait for each other; one that cannot be made (204) is gone at once. */
+async function failed(image) {
+  if (image.hidden) return; // it is being looked after
+  image.hidden = true;
+  const times = tried.get(image) ?? 0;
+  tried.set(image, times + 1);
+  const status = times < 2 ? await statusOf(image.src) : 204;
+  const busy = status === 0 || status === 429 || status >= 500;
+  if (!busy && status !== 200) { image.remove(); return; }
+  setTimeout(() => { image.hidden = false; image.src = image.getAttribute("src"); }, busy ? 4000 * (times + 1) : 0);
+}
+document.addEventListener("error", ({ target }) => { if (isPicture(target)) failed(target); }, true);
+/* Those that failed before anybody listened. */
 function sweep() {
-  for (const image of $$(".tile img, .preview > img")) if (image.complete && image.src && !image.naturalWidth && image.loading !== "lazy") image.remove();
+  for (const image of $$(".tile img, .preview > img")) if (image.complete && image.src && !image.naturalWidth && image.loading !== "lazy") failed(image);
 }
 
 // --- the heads of the list stick below the toolbar, whose height changes as chips wrap ---------

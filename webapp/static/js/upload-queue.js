@@ -156,6 +156,8 @@ async function failed(job, failure) {
 function known(job, failure) {
   const { status, code, wait } = failure;
   if (status === 401) return { do: "halt", why: "signed_out" };
+  // The server is there: it is a check that cannot be made, of this file and perhaps not of the next.
+  if (code === "check_failed") return { do: "settle", next: "error", note: reason(job, failure) };
   if (status === 429 || (status === 503 && wait)) return { do: "later", wait: wait || SLOW };
   if (status >= 502 && status <= 504) return { do: "outage" };
   if (code === "csrf_failed" && !job.renewed) return { do: "halt", why: "renewing" };

@@ -35,6 +35,8 @@ const tooLarge = (file, most) => t("upload.refused_size", { size: size(file.size
 /** What people read about an answer that was no success. */
 export function reason(job, { status, code = "", problem = {} }) {
   if (status === 0) return t("upload.no_answer");
+  // A plugin speaks for itself; its code may be one of ours tomorrow.
+  if (problem.plugin && problem.detail) return problem.detail;
   if (code === "too_large" && problem.max_bytes) return tooLarge(job, problem.max_bytes);
   if (code === "bad_type" && problem.content_type) {
     return t("upload.refused_type", { content_type: problem.content_type });

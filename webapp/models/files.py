@@ -1,4 +1,4 @@
-"""The tables. Services read and write them with SQLAlchemy Core; see webapp/db for the door."""
+"""Files, and what belongs to them."""
 
 from datetime import datetime
 from typing import Any
@@ -7,130 +7,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column
 
-from webapp.db import Base, BigId, EventRow, UtcDateTime
-
-__all__ = [
-    "ApiToken",
-    "DirectUpload",
-    "EventRow",
-    "IdempotencyKey",
-    "PendingChecksum",
-    "PendingRemoval",
-    "Setting",
-    "SettingVersion",
-    "SignInFailure",
-    "StoragePlace",
-    "StoredFile",
-    "Tally",
-    "Thumbnail",
-    "User",
-    "UserSession",
-]
+from webapp.db import Base, BigId, UtcDateTime
 
 # Compared byte by byte everywhere, so that a cursor means the same on every database.
 Folded = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
-
-
-class User(Base):
-    """An account. A deleted one stays as a name for the files and events it left."""
-
-    __tablename__ = "user"
-    __table_args__ = (
-        sa.Index(
-            "uq_user_username_folded",
-            "username_folded",
-            unique=True,
-            sqlite_where=sa.text("deleted_at IS NULL"),
-            postgresql_where=sa.text("deleted_at IS NULL"),
-        ),
-    )
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    username: Mapped[str] = mapped_column(sa.String(64))
-    username_folded: Mapped[str] = mapped_column(sa.String(256))
-    password_hash: Mapped[str] = mapped_column(sa.String(255))
-    role: Mapped[str] = mapped_column(sa.String(16))
-    active: Mapped[bool] = mapped_column(sa.Boolean)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    deleted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class UserSession(Base):
-    """A signed-in browser. Deleting the row signs it out."""
-
-    __tablename__ = "user_session"
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    secret_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
-    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-    address: Mapped[str] = mapped_column(sa.String(64))
-    user_agent: Mapped[str] = mapped_column(sa.String(255))
-
-
-class ApiToken(Base):
-    """A token of an account; only its hash is kept."""
-
-    __tablename__ = "api_token"
-
-    id: Mapped[UUID] = mapped_column(sa.Uuid, primary_key=True)
-    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"), index=True)
-    name: Mapped[str] = mapped_column(sa.String(100))
-    prefix: Mapped[str] = mapped_column(sa.String(16))
-    token_hash: Mapped[str] = mapped_column(sa.String(64), unique=True)
-    scopes: Mapped[list[str]] = mapped_column(sa.JSON)
-    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-
-
-class SignInFailure(Base):
-    """Failed sign-ins of one account, address or pair of them, within the current window."""
-
-    __tablename__ = "sign_in_failure"
-
-    bucket: Mapped[str] = mapped_column(sa.String(80), primary_key=True)
-    failures: Mapped[int] = mapped_column(sa.Integer)
-    expires_at: Mapped[datetime] = mapped_column(UtcDateTime, index=True)
-
-
-class Setting(Base):
-    """A setting that differs from its default."""
-
-    __tablename__ = "setting"
-
-    module: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    # Text, not JSON: a row that is garbage must not keep the others from being read.
-    value: Mapped[str] = mapped_column(sa.Text)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    updated_by: Mapped[str | None] = mapped_column(sa.String(36))
-
-
-class SettingVersion(Base):
-    """How often the settings of a module were saved: who saves says which version was looked at."""
-
-    __tablename__ = "setting_version"
-
-    module: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    version: Mapped[int] = mapped_column(sa.BigInteger)
-
-
-class StoragePlace(Base):
-    """A place that files were or are stored in, with what opens it: files stay readable when the settings name another.
-
-    ``id`` is a digest of the backend and the location.
-    """
-
-    __tablename__ = "storage_place"
-
-    id: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
-    backend: Mapped[str] = mapped_column(sa.String(32), index=True)
-    location: Mapped[str] = mapped_column(sa.Text)
-    sealed: Mapped[str] = mapped_column(sa.Text)
-    updated_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class StoredFile(Base):

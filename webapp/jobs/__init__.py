@@ -1,0 +1,1 @@
+"""Background work: what is done, and the process that does it."""

@@ -1,0 +1,66 @@
+"""The counters of all processes of this node, living and dead, added up.
+
+Each process counts in files of its own. Those of dead ones are added to one of
+everybody's, or a server that runs for years would read ever more of them.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import Metric
+from prometheus_client.mmap_dict import MmapedDict
+from prometheus_client.multiprocess import MultiProcessCollector
+
+from webapp.metrics.place import dead
+
+_EVERYBODYS = "0"
+
+
+def collect(directory: Path) -> list[Metric]:
+    """All counters now."""
+    with _locked(directory, fcntl.LOCK_EX):
+        for path in dead(directory):
+            _fold(path)
+    with _locked(directory, fcntl.LOCK_SH):
+        collector: Any = MultiProcessCollector(None, str(directory))  # type: ignore[no-untyped-call]
+        return list(collector.collect())
+
+
+def _fold(path: Path) -> None:
+    """Add what a dead process counted to what all dead ones did; its gauges are of no interest any more."""
+    kind = path.stem.partition("_")[0]
+    if kind != "gauge":
+        everybodys = path.with_name(f"{kind}_{_EVERYBODYS}.db")
+        beside = everybodys.with_suffix(".new")
+        beside.unlink(missing_ok=True)
+        sums: dict[str, float] = {}
+        for each in (everybodys, path):
+            for key, value in _values(each):
+                sums[key] = sums.get(key, 0.0) + value
+        written = MmapedDict(str(beside))  # type: ignore[no-untyped-call]
+        for key, value in sums.items():
+            written.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
+        written.close()  # type: ignore[no-untyped-call]
+        # Should this process die between the two steps, the dead one is counted twice: once in years.
+        beside.replace(everybodys)
+    path.unlink()
+
+
+def _values(path: Path) -> Iterator[tuple[str, float]]:
+    if path.exists() and path.stat().st_size:
+        for key, value, _, _ in MmapedDict.read_all_values_from_file(str(path)):  # type: ignore[no-untyped-call]
+            yield key, value
+
+
+@contextmanager
+def _locked(directory: Path, how: int) -> Iterator[None]:
+    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, how)
+        yield
+    finally:
+        os.close(fd)
