@@ -29,7 +29,7 @@ run: $(VENV)/.runtime  ## Start Stowage (HOST=0.0.0.0 PORT=9000 to listen elsewh
 	@exec $(BIN)/stowage serve $(if $(HOST),--host '$(HOST)') $(if $(PORT),--port '$(PORT)') $(ARGS)
 
 test: $(VENV)/.dev $(VENV)/.chromium  ## Run all tests (ARGS='-k upload' for some, JOBS=0 for one process)
-	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 lint: $(VENV)/.dev  ## Check style and formatting
 	$(BIN)/ruff check .

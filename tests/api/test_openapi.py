@@ -111,14 +111,18 @@ def test_a_cookie_needs_the_csrf_header_where_something_changes(document: dict[s
 def test_an_upload_tells_every_way_it_can_fail(document: dict[str, Any]) -> None:
     for path, method in (("/api/file-storage/upload", "post"), ("/api/file-storage/upload/{filename}", "put")):
         responses = document["paths"][path][method]["responses"]
-        assert set(responses) == {"201", "400", "401", "403", "413", "415", "422", "429", "500", "507"}
+        assert set(responses) == {"201", "400", "401", "403", "413", "415", "422", "429", "500", "503", "507"}
         bad = responses["400"]["$ref"].rpartition("/")[2]
         codes = document["components"]["responses"][bad]["content"]["application/problem+json"]["schema"]["properties"]
         assert codes["code"]["enum"] == ["bad_request", "checksum_mismatch"]
 
 
 def test_the_problem_schema_knows_every_code(document: dict[str, Any]) -> None:
-    assert document["components"]["schemas"]["Problem"]["properties"]["code"]["enum"] == sorted(STATUS_BY_CODE)
+    ours, of_plugins = document["components"]["schemas"]["Problem"]["properties"]["code"]["anyOf"]
+    assert ours["enum"] == sorted(STATUS_BY_CODE)
+    assert re.fullmatch(of_plugins["pattern"], "infected")
+    assert re.fullmatch(of_plugins["pattern"], "my-scanner.too_large")
+    assert not re.fullmatch(of_plugins["pattern"], "not a code")
 
 
 def test_limits_of_fields_are_told(document: dict[str, Any]) -> None:

@@ -7,7 +7,8 @@ import pytest
 
 from tests.support.app import FILES, PASSWORD, Api, House
 from tests.support.problems import problem
-from webapp.services.access import ROLES, Permission
+from webapp.services.access import Permission
+from webapp.services.webhooks.views import WebhookIn
 
 UPLOAD, DOWNLOAD, DELETE, MANAGE = (
     Permission.UPLOAD,
@@ -15,7 +16,8 @@ UPLOAD, DOWNLOAD, DELETE, MANAGE = (
     Permission.DELETE,
     Permission.MANAGE,
 )
-TOKENS, USERS, SETTINGS = Permission.TOKENS, Permission.USERS, Permission.SETTINGS
+TOKENS, USERS, SETTINGS, ACTIVITY = Permission.TOKENS, Permission.USERS, Permission.SETTINGS, Permission.ACTIVITY
+WEBHOOKS = Permission.WEBHOOKS
 FORM = {
     "data": b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\na\r\n--x--\r\n',
     "content_type": "multipart/form-data; boundary=x",
@@ -47,6 +49,19 @@ ROUTES: list[tuple[str, str, Permission, dict[str, object], int]] = [
     ("GET", "/api/settings/modules/file_storage", SETTINGS, {}, 200),
     ("PUT", "/api/settings/modules/file_storage", SETTINGS, {"json": {"values": {}}}, 200),
     ("POST", "/api/settings/modules/file_storage/test", SETTINGS, {"json": {"values": {}}}, 200),
+    ("GET", "/api/webhooks", WEBHOOKS, {}, 200),
+    ("POST", "/api/webhooks", WEBHOOKS, {"json": {"url": "https://8.8.8.8/"}}, 201),
+    ("GET", "/api/webhooks/{webhook}", WEBHOOKS, {}, 200),
+    ("PATCH", "/api/webhooks/{webhook}", WEBHOOKS, {"json": {"description": "x"}}, 200),
+    ("DELETE", "/api/webhooks/{webhook}", WEBHOOKS, {}, 204),
+    ("POST", "/api/webhooks/{unknown}/test", WEBHOOKS, {}, 404),
+    ("POST", "/api/webhooks/{webhook}/pause", WEBHOOKS, {}, 200),
+    ("POST", "/api/webhooks/{webhook}/resume", WEBHOOKS, {}, 200),
+    ("POST", "/api/webhooks/{webhook}/secret", WEBHOOKS, {"json": {}}, 200),
+    ("GET", "/api/webhooks/{webhook}/deliveries", WEBHOOKS, {}, 200),
+    ("GET", "/api/webhooks/{webhook}/deliveries/{unknown}", WEBHOOKS, {}, 404),
+    ("POST", "/api/webhooks/{webhook}/deliveries/{unknown}/replay", WEBHOOKS, {}, 404),
+    ("GET", "/api/events", ACTIVITY, {}, 200),
 ]
 IDS = [f"{method} {path}" for method, path, *_ in ROUTES]
 EVERY = pytest.mark.parametrize(("method", "path", "permission", "body", "status"), ROUTES, ids=IDS)
@@ -54,11 +69,13 @@ EVERY = pytest.mark.parametrize(("method", "path", "permission", "body", "status
 
 @pytest.fixture
 def prepared(house: House) -> Callable[[str], str]:
-    """Fill in the ids of a file, a trashed one and an account."""
+    """Fill in the ids of a file, a trashed one, an account and a webhook."""
     with house.app.app_context():
         trashed = house.upload()
         house.services.files.trash(house.admin, trashed.id)
         ids = {"file": house.upload().id, "trashed": trashed.id, "user": house.stranger.user_id, "unknown": uuid4()}
+        webhook, _ = house.services.webhooks.create(house.admin, WebhookIn(url="https://8.8.8.8/"))
+        ids["webhook"] = webhook.id
     return lambda path: path.format(**ids)
 
 
@@ -75,7 +92,7 @@ def call(api: Api, method: str, path: str, body: dict[str, object]) -> int:
 def test_without_credentials_nobody_may(
     sqlite_house: House, method: str, path: str, permission: Permission, body: dict[str, object], status: int
 ) -> None:
-    where = path.format(file=uuid4(), trashed=uuid4(), user=uuid4(), unknown=uuid4())
+    where = path.format(file=uuid4(), trashed=uuid4(), user=uuid4(), webhook=uuid4(), unknown=uuid4())
     assert call(sqlite_house.api(), method, where, body) == 401
     assert call(Api(sqlite_house.app, "stw_wrong"), method, where, body) == 401
 
@@ -103,7 +120,7 @@ def test_a_user_may_what_the_role_allows(
     body: dict[str, object],
     status: int,
 ) -> None:
-    expected = status if permission in ROLES["user"] else 403
+    expected = status if permission in house.services.permissions.of("user") else 403
     assert call(house.api("uploader"), method, prepared(path), body) == expected
 
 

@@ -32,7 +32,11 @@ GREETING = SettingsModule(
 def test_the_modules_are_listed_the_core_s_first(vaulted: House, api: Api) -> None:
     vaulted.services.settings.add(GREETING)
     assert api.get(MODULES).json() == {
-        "items": [{"name": "file_storage", "title": "File storage"}, {"name": "greeting", "title": "Greeting"}]
+        "items": [
+            {"name": "file_storage", "title": "File storage"},
+            {"name": "activity", "title": "Activity and events"},
+            {"name": "greeting", "title": "Greeting"},
+        ]
     }
 
 
@@ -128,6 +132,11 @@ def test_one_wrong_value_saves_none(vaulted: House, api: Api, heard: list[Event]
     assert vaulted.count(Setting) == 0
     assert heard == []
     assert api.get(HERE).json()["version"] == 0
+
+
+@pytest.mark.parametrize("url", ["http\u017f://example.com/", "https://example.com/\u212a"])
+def test_an_address_in_letters_that_only_look_alike_is_wrong(api: Api, url: str) -> None:
+    assert wrong(put(api, {"s3_endpoint_url": url})).keys() == {"s3_endpoint_url"}
 
 
 def test_a_backend_is_not_chosen_without_what_it_needs(api: Api) -> None:

@@ -1,6 +1,7 @@
 """Who imports whom. The rules are in pyproject.toml under [tool.importlinter]."""
 
 import ast
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -31,6 +32,17 @@ def test_importing_the_contracts_does_not_import_flask() -> None:
     run = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     heavy = {"flask", "werkzeug", "jinja2", "sqlalchemy", "boto3"} & set(run.stdout.split())
     assert not heavy, f"`import webapp.contracts` also imports {', '.join(sorted(heavy))}"
+
+
+def test_a_web_process_does_not_load_what_only_others_need(tmp_path: Path) -> None:
+    """Alembic (with Mako and Pygments) alone is 12 MB in each of them."""
+    script = "import sys, wsgi; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    environ = {**os.environ, "STOWAGE_DATA": str(tmp_path)}
+    run = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environ, capture_output=True, text=True, check=True
+    )
+    heavy = {"alembic", "boto3", "flask_migrate", "huey", "PIL", "pygments", "redis"} & set(run.stdout.split())
+    assert not heavy, f"`import wsgi` also imports {', '.join(sorted(heavy))}"
 
 
 def _imported(path: Path) -> list[str]:

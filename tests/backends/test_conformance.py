@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.backends.fakes import DirectBackend, LinkBackend, MemoryBackend
+from tests.backends.fakes import DirectBackend, LinkBackend, MemoryBackend, smallest
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.contracts.backends import StorageBackend
 from webapp.contracts.conformance import BackendConformance
@@ -24,6 +24,18 @@ class TestMemoryBackend(BackendConformance):
 
     def make_backend(self) -> StorageBackend:
         return MemoryBackend({"memory_room": "one"})
+
+
+class TestSmallestBackend(BackendConformance):
+    most_memory = None
+
+    @pytest.fixture(autouse=True)
+    def _class(self) -> None:
+        self.made = smallest()
+
+    def make_backend(self) -> StorageBackend:
+        made: StorageBackend = self.made({})
+        return made
 
 
 class TestLinkBackend(BackendConformance):

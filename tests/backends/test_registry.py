@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.backends.fakes import DirectBackend, LinkBackend, MemoryBackend
+from tests.backends.fakes import DirectBackend, LinkBackend, MemoryBackend, smallest
 from webapp.backends import registry as registry_module
 from webapp.backends.filesystem import FilesystemBackend
 from webapp.backends.registry import BackendRegistry
@@ -17,7 +17,8 @@ from webapp.contracts.settings import SettingField
 
 METHODS = ("put", "get", "delete", "exists", "presigned_get_url")
 TAKING_PARTS = [name for name in vars(DirectBackend) if name.endswith(("_parts", "_bytes", "_url")) and name[0] != "_"]
-ATTRIBUTES = ("backend_id", "fields", "supports_presigned_url", "supports_local_files", "supports_recovery")
+ATTRIBUTES = ("backend_id", "supports_presigned_url")
+OPTIONAL = {"fields": (), "supports_local_files": False, "supports_recovery": False}
 
 
 @pytest.fixture
@@ -136,6 +137,26 @@ def test_settings_that_cannot_be_used_are_refused(registry: BackendRegistry, fie
 def test_a_class_that_lacks_part_of_the_protocol_is_refused(registry: BackendRegistry, name: str) -> None:
     with pytest.raises(ConfigurationError, match=name):
         registry.register(without(name))
+
+
+def test_the_smallest_backend_is_an_id_a_flag_and_five_methods(registry: BackendRegistry) -> None:
+    small = smallest()
+    registry.register(small)
+    assert registry.fields_of("smallest") == ()
+    assert [field.name for field in registry.fields()] == ["fs_root_path", "memory_room"]
+    made = registry.get("smallest", {})
+    assert {name: getattr(made, name) for name in OPTIONAL} == OPTIONAL
+    made.put("k", [b"bytes"], content_type="text/plain")
+    assert b"".join(made.get("k")) == b"bytes"
+
+
+def test_what_it_may_leave_out_counts_where_it_is_there(registry: BackendRegistry) -> None:
+    small = smallest()
+    more = {"backend_id": "larger", "supports_local_files": True, "open_local": lambda self, key: None}
+    larger: Any = type("Larger", (small,), more)
+    registry.register(larger)
+    registry.register(small)
+    assert (small.supports_local_files, larger.supports_local_files) == (False, True)
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,9 @@ TRASH = "/file-storage/trash"
 TOKENS = "/account/tokens"
 USERS = "/admin/users"
 ACTIVITY = "/admin/activity"
+WEBHOOKS = "/admin/webhooks"
+TASKS = "/admin/tasks"
+PLUGINS = "/admin/plugins"
 SETTINGS = "/settings/modules/file_storage"
 
 

@@ -2,12 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.axe import assert_accessible
-from tests.browser.looks import in_both_widths, on_desktop
-from tests.browser.pages import button
-from tests.support.chromium import Look, screenshot
+from tests.browser.looks import in_both_widths, on_desktop, on_phone
+from tests.browser.pages import button, scrolls_sideways
+from tests.browser.shelf import Shelf
+from tests.support.chromium import Look, Visits, screenshot
 from tests.support.server import Server
 
 ACTIVITY = "/admin/activity"
@@ -21,6 +23,27 @@ def test_it_has_nothing_to_complain_about(page: Page, look: Look) -> None:
     expect(page.get_by_label("Uploaded", exact=True)).to_be_focused()
     assert_accessible(page)
     screenshot(page, f"activity-kinds-{look.name}")
+
+
+@on_phone
+@pytest.mark.parametrize("language", ["en-GB", "de-DE"])
+def test_on_a_phone_a_row_is_what_and_when_and_below_it_whom_it_is_about(
+    visit: Visits, shelf: Shelf, look: Look, language: str
+) -> None:
+    shelf.trash("minutes.txt")
+    page = visit(locale=language)
+    page.goto(f"{ACTIVITY}?kind=FileDeleted")
+    row = page.locator("#feed-table tbody tr:not(.day)").first
+    when, who, what, subject, _ = [cell.bounding_box() for cell in row.get_by_role("cell").all()]
+    assert when
+    assert who
+    assert what
+    assert subject
+    assert what["x"] < when["x"]
+    assert abs(what["y"] + what["height"] / 2 - when["y"] - when["height"] / 2) < 4
+    assert what["y"] < subject["y"] < who["y"]
+    assert not scrolls_sideways(page)
+    screenshot(page, f"activity-{language}-{look.name}")
 
 
 @on_desktop

@@ -12,10 +12,13 @@ from tests.browser.pages import (
     ACTIVITY,
     FILES,
     LOGIN,
+    PLUGINS,
     SETTINGS,
+    TASKS,
     TOKENS,
     TRASH,
     USERS,
+    WEBHOOKS,
     dock,
     scrolls_sideways,
     tick,
@@ -29,7 +32,7 @@ PLACES = {
     "selected": f"{FILES}?select=page", "nothing": f"{FILES}?q=nichts", "trash": TRASH,
     "trash-selected": f"{TRASH}?select=page", "account": ACCOUNT, "tokens": TOKENS, "new-token": f"{TOKENS}/new",
     "users": USERS, "new-user": f"{USERS}/new", "activity": f"{ACTIVITY}?date=today",
-    "settings": SETTINGS,
+    "settings": SETTINGS, "webhooks": WEBHOOKS, "new-webhook": f"{WEBHOOKS}/new", "tasks": TASKS, "plugins": PLUGINS,
 }  # fmt: skip
 # What sticks out of its cell or button, icons pressed flat, and words on keys and buttons that need a second line.
 TROUBLES = """() => {

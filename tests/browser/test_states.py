@@ -100,6 +100,9 @@ PAGES = {
     "users-new": "/admin/users/new",
     "activity": "/admin/activity",
     "settings": "/settings/modules/file_storage",
+    "webhooks": "/admin/webhooks",
+    "webhooks-new": "/admin/webhooks/new",
+    "tasks": "/admin/tasks",
 }
 
 

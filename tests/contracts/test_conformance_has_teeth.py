@@ -128,6 +128,12 @@ class PromisesAList(MemoryBackend):
     supports_listing = True
 
 
+class IsUnwellOnceThereIsSomething(MemoryBackend):
+    def check_health(self) -> None:
+        if self.store:
+            raise StorageBackendError("I am never well")
+
+
 class ListsInAnyOrder(MemoryBackend):
     supports_listing = True
 
@@ -234,6 +240,7 @@ BROKEN = {
     MixesUpPutsOfDifferentThreads: "test_many_at_once",
     AppendsToWhatIsThere: "test_a_second_put_of_a_key_replaces_the_first_or_is_refused",
     PromisesAList: "test_it_follows_the_protocol",
+    IsUnwellOnceThereIsSomething: "test_it_is_well",
     ListsInAnyOrder: "test_what_is_stored_is_listed_in_order",
     ListsWithoutPrefix: "test_what_is_stored_is_listed_in_order",
     FailsPastTheEnd: "test_a_part_past_the_end_is_what_there_is",

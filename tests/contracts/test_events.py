@@ -21,6 +21,15 @@ def uploaded() -> FileUploaded:
     )
 
 
+def test_a_file_and_its_key_are_enough() -> None:
+    file_id = uuid4()
+    deleted = FileDeleted(file_id=file_id, key="k" * 32)
+    assert (deleted.file_id, deleted.key, deleted.filename, deleted.permanent) == (file_id, "k" * 32, "", False)
+    stored = FileUploaded(file_id=file_id, key="k" * 32, backend="filesystem", size_bytes=1, uploaded_by="ada")
+    assert (stored.backend, stored.size_bytes, stored.uploaded_by) == ("filesystem", 1, "ada")
+    assert (stored.content_type, stored.checksum_sha256) == ("", "")
+
+
 def test_an_event_cannot_be_changed() -> None:
     event = uploaded()
     with pytest.raises(dataclasses.FrozenInstanceError):

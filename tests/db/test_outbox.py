@@ -1,6 +1,7 @@
-"""Which events were delivered is written down in batches, never wrongly, and costs no commit of its own."""
+"""An event is a row of the transaction of its change, with all it says; the worker is woken after the commit."""
 
-# ruff: noqa: PT012 (what is inside the failing block is what is tested)
+import os
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -8,66 +9,7 @@ import sqlalchemy as sa
 from tests.db.changes import event, events
 from tests.support.app import House
 from webapp import db
-from webapp.db import transactions
-
-
-def emit(number: int) -> None:
-    for _ in range(number):
-        with db.transaction() as tx:
-            tx.emit(event("somebody"))
-
-
-def unacknowledged(house: House) -> int:
-    mine = sa.and_(events.c.name == "SignedIn", events.c.published_at.is_(None))
-    count: int = house.query(sa.select(sa.func.count()).where(mine))[0][0]
-    return count
-
-
-def test_a_published_event_is_acknowledged_later(inside: House) -> None:
-    emit(3)
-    assert unacknowledged(inside) == 3
-    db.acknowledge_published()
-    assert unacknowledged(inside) == 0
-
-
-def test_acknowledging_nothing_writes_nothing(inside: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(transactions, "transaction", lambda: pytest.fail("a transaction was opened"))
-    db.acknowledge_published()
-
-
-def test_many_events_are_acknowledged_by_a_transaction_that_happens_anyway(
-    inside: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transactions, "ACKNOWLEDGE_AT", 5)
-    emit(5)
-    assert unacknowledged(inside) == 5
-    emit(1)
-    assert unacknowledged(inside) == 1
-
-
-def test_an_acknowledgement_that_is_rolled_back_is_not_forgotten(
-    inside: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Otherwise events that were delivered would be delivered again one day."""
-    emit(3)
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("the disk of the database is full")
-
-    with pytest.raises(RuntimeError), monkeypatch.context() as patch:
-        patch.setattr(transactions.Transaction, "execute", fail)
-        db.acknowledge_published()
-    db.acknowledge_published()
-    assert unacknowledged(inside) == 0
-
-
-def test_more_events_than_fit_one_statement_are_acknowledged_too(inside: House) -> None:
-    with db.transaction() as tx:
-        for _ in range(1200):
-            tx.emit(event("somebody"))
-    for _ in range(3):
-        db.acknowledge_published()
-    assert unacknowledged(inside) == 0
+from webapp.events import Bell
 
 
 def test_an_event_is_kept_with_all_it_says(inside: House) -> None:
@@ -79,3 +21,47 @@ def test_an_event_is_kept_with_all_it_says(inside: House) -> None:
     assert row.occurred_at == said.occurred_at
     assert row.payload == {"user_id": "somebody", "username": "somebody", "address": "192.0.2.1"}
     assert (row.actor_id, row.actor_name, row.request_id) == (None, None, None)
+
+
+def test_the_bell_rings_after_the_commit_and_not_before(inside: House) -> None:
+    bell: Bell = inside.app.extensions["stowage_bell"]
+    with bell.listening() as rang:
+        with db.transaction() as tx:
+            tx.emit(event("somebody"))
+            assert not rang(0)
+        assert rang(5)
+        assert not rang(0), "heard once"
+        with db.transaction() as tx:
+            tx.execute(sa.text("SELECT 1"))
+        assert not rang(0), "nothing happened"
+
+
+def test_a_bell_that_nobody_hears_is_no_harm(tmp_path: Path) -> None:
+    bell = Bell(tmp_path / "bell")
+    bell.ring()
+    with bell.listening() as rang:
+        bell.ring()
+        assert rang(5)
+    bell.ring()
+    with bell.listening() as rang:
+        for _ in range(100_000):  # more than a pipe holds
+            bell.ring()
+        assert rang(5)
+
+
+def test_a_bell_that_cannot_be_rung_costs_a_line_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / "not a directory").touch()
+    Bell(tmp_path / "not a directory" / "bell").ring()
+    assert "could not be woken" in caplog.text
+
+
+def test_a_process_that_rings_after_the_listener_was_replaced_is_heard(tmp_path: Path) -> None:
+    bell = Bell(tmp_path / "bell")
+    with bell.listening():
+        bell.ring()
+    bell.ring()
+    with Bell(tmp_path / "bell").listening() as rang:
+        rang(0)
+        bell.ring()
+        assert rang(5)
+    assert os.path.exists(tmp_path / "bell")  # noqa: PTH110 (a pipe)

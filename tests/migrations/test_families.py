@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from tests.support.app import House, make_house
 from tests.support.postgres import Postgres
-from webapp import db
+from webapp import db, migration
 from webapp.db import table
 from webapp.models import StoredFile, User
 from webapp.services.families import FAMILIES, family
@@ -36,6 +36,7 @@ def before(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """A house at the first migration, with files of two people and of nobody."""
     url = f"sqlite:///{tmp_path / 'old.db'}" if request.param == "sqlite" else request.getfixturevalue("_fresh")
     made = make_house(tmp_path / "data", url)
+    migration.prepare(made.app)
     with made.app.app_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         flask_migrate.upgrade(revision="0001")
@@ -123,9 +124,9 @@ def test_it_can_be_taken_back(before: House) -> None:
 
 def test_an_empty_store_is_no_accident(tmp_path: Path) -> None:
     house = make_house(tmp_path)
-    with house.app.app_context(), warnings.catch_warnings():
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
-        flask_migrate.upgrade()
+        migration.upgrade(house.app)
     assert house.tallies() == {}
     house.close()
 

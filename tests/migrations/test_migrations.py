@@ -16,7 +16,7 @@ from flask import current_app
 
 from tests.support.app import House, make_house
 from tests.support.postgres import Postgres
-from webapp import db
+from webapp import db, migration
 from webapp.db import Base
 
 TWICE = """
@@ -24,8 +24,10 @@ import sys, warnings
 from pathlib import Path
 import flask_migrate
 from tests.support.app import make_house
+from webapp import migration
 
 house = make_house(Path(sys.argv[1]), sys.argv[2])
+migration.prepare(house.app)
 print("ready", flush=True)
 sys.stdin.readline()
 with house.app.app_context(), warnings.catch_warnings():
@@ -41,6 +43,7 @@ def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     """A house without tables."""
     url = f"sqlite:///{tmp_path / 'empty.db'}" if request.param == "sqlite" else request.getfixturevalue("_fresh")
     made = make_house(tmp_path / "data", url)
+    migration.prepare(made.app)
     with made.app.app_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
         yield made
@@ -66,8 +69,7 @@ def _tables() -> set[str]:
 def test_an_upgrade_warns_of_nothing(tmp_path: Path) -> None:
     """Warnings are errors here, and one day they will be everywhere."""
     house = make_house(tmp_path)
-    with house.app.app_context():
-        flask_migrate.upgrade()
+    migration.upgrade(house.app)
     house.close()
 
 

@@ -1,7 +1,6 @@
 """A backend of somebody else: a package of its own, installed by pip, chosen on the page, used like our own."""
 
 import os
-import shutil
 import sqlite3
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support import packages
 from tests.support.client import Client
 from tests.support.corpora import noise
 from tests.support.images import opened, picture
@@ -30,20 +30,13 @@ MakeServer = Callable[..., Server]
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the package: building leaves things beside the source."""
-    copy = tmp_path_factory.mktemp("package") / PACKAGE.name
-    return Path(shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__", "build", "*.egg-info")))
+    return packages.copied(PACKAGE, tmp_path_factory.mktemp("package"))
 
 
 @pytest.fixture(scope="module")
 def installed(package: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of a Python in which pip has installed the package."""
-    target = tmp_path_factory.mktemp("installed")
-    offline = ["--no-deps", "--no-build-isolation", "--no-index", "--disable-pip-version-check", "--quiet"]
-    command = [sys.executable, "-m", "pip", "install", *offline, "--target", str(target), str(package)]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return {"PYTHONPATH": str(target)}
+    return packages.installed(package, tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """Services are called with an application context around them."""
 
 import socket
+import threading
 from collections.abc import Iterator
 from ipaddress import ip_address
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from tests.backends.fakes import LinkBackend, MemoryBackend
 from tests.services.odd import OddBackend
 from tests.support.app import House
+from tests.support.hooks import Hook, allow_private, serving
 from tests.support.talking import Server
 from webapp.services.probe import ProbeService
 
@@ -19,6 +21,14 @@ def empty_memory() -> Iterator[None]:
     MemoryBackend.forget()
     yield
     MemoryBackend.forget()
+
+
+@pytest.fixture
+def gate() -> Iterator[threading.Event]:
+    """What a call that hangs waits for."""
+    opened = threading.Event()
+    yield opened
+    opened.set()
 
 
 @pytest.fixture
@@ -85,3 +95,17 @@ def _is_address(host: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    """A server that webhooks can be sent to."""
+    with serving() as made:
+        yield made
+
+
+@pytest.fixture
+def hooks(inside: House) -> House:
+    """A house that may send to the loopback."""
+    allow_private(inside)
+    return inside

@@ -41,7 +41,8 @@ def test_addresses_of_servers_are_fine(names: dict[str, list[str]], url: str) ->
 @pytest.mark.parametrize(
     "url",
     ["", "s3.example.org", "minio:9000", "ftp://s3.example.org", "file:///etc/passwd", "//s3.example.org", "s3://bucket",
-     "javascript:alert(1)", " https://s3.example.org", "https:/s3.example.org", "https:s3", "gopher://x", "httpss://x"],
+     "javascript:alert(1)", " https://s3.example.org", "https:/s3.example.org", "https:s3", "gopher://x", "httpss://x",
+     "http\u017f://s3.example.org", "HTTP\u017f://s3.example.org"],
 )  # fmt: skip
 def test_other_schemes_are_refused(url: str) -> None:
     assert problem(url, allow_private=True) == "url_scheme"
@@ -62,6 +63,7 @@ def test_other_schemes_are_refused(url: str) -> None:
         "https://8.8.2056", "https://0x8.8.8.8", "https://134744072", "https://010.8.8.8", "https://a.123", "https://a.0x1",
         "https://straße.example", f"https://{wide('s3')}.example", "https://s3。example", "https://a\u200db.example",
         "https://\ud800.example", "https://*.example", "https://a,b", "https://<x>", "https://" + "ü" * 64 + ".example",
+        "https://x/\u017f", "https://x/\u212a", "https://x\xa0y", "https://x\u2003", "https://x\x1fy", "https://[::1\u017f]",
     ],
 )  # fmt: skip
 def test_what_is_no_plain_address_is_refused(names: dict[str, list[str]], url: str) -> None:

@@ -64,6 +64,18 @@ def failure(*args: Any, **options: Any) -> str:
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nX-Some: thing\r\n\r\nhello"
 
 
+def test_the_head_has_a_limit_and_a_body_has_its_own(serving: Callable[..., Server]) -> None:
+    def talk(caller: socket.socket) -> None:
+        _request(caller)
+        while True:
+            caller.sendall(b"HTTP/1.1 100 Continue\r\n\r\n" * 1000)
+
+    assert failure(serving(talk), timeout=8) == "protocol"
+    large = b"x" * 3_000_000
+    server = serving(b"HTTP/1.1 200 OK\r\nContent-Length: 3000000\r\n\r\n" + large)
+    assert got(server, most_bytes=4_000_000).body == large
+
+
 def test_an_answer_is_read(serving: Callable[..., Server]) -> None:
     heard: list[bytes] = []
 

@@ -140,6 +140,14 @@ def test_recovery_is_not_asked_of_a_backend_that_has_none(memory: House) -> None
     assert memory.services.removals.recover() == 0
 
 
+def test_a_place_that_cannot_be_recovered_is_said_once(inside: House, caplog: pytest.LogCaptureFixture) -> None:
+    """It is tried every few seconds, also of what somebody has only begun to set up."""
+    inside.configure(s3_access_key_id="id", s3_secret_access_key="secret")  # and no bucket
+    for _ in range(5):
+        inside.services.removals.recover()
+    assert [each.message for each in caplog.records] == ["recovery was not possible"]
+
+
 def test_recovery_also_looks_where_files_were_stored_before(inside: House) -> None:
     """The root was changed after the crash: what is left in the former one goes too."""
     out = inside.upload()

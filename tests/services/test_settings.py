@@ -21,6 +21,7 @@ TEXT = SettingField(name="t", help="A text.")
 NUMBER = SettingField(name="n", help="A number.", type="integer", minimum=1, maximum=100)
 SWITCH = SettingField(name="b", help="A switch.", type="boolean")
 LIST = SettingField(name="l", help="A list.", type="list")
+KINDS = SettingField(name="k", help="Media types.", type="list", format="media_types")
 CHOICE = SettingField(name="c", help="A choice.", choices=("a", "b"))
 NEEDED = SettingField(name="r", help="Needed.", required=True)
 
@@ -44,6 +45,9 @@ NEEDED = SettingField(name="r", help="Needed.", required=True)
         (LIST, ("a",), ["a"]),
         (LIST, "", None),
         (LIST, [], None),
+        (LIST, ["a; b"], ["a; b"]),
+        (KINDS, ["text/plain; charset=utf-8", "text/plain;x", "Image/*"], ["text/plain", "Image/*"]),
+        (KINDS, "text/plain ;charset=utf-8, text/css;", ["text/plain", "text/css"]),
         (CHOICE, "a", "a"),
         (NEEDED, "x", "x"),
     ],
@@ -82,6 +86,8 @@ def test_what_fits_is_coerced(field: SettingField, value: object, expected: obje
         (LIST, 5, "not_a_list"),
         (LIST, ["a", 5], "not_a_list"),
         (LIST, {"a": 1}, "not_a_list"),
+        (KINDS, ["; charset=utf-8"], "bad_media_type"),
+        (KINDS, ["text; plain/x"], "bad_media_type"),
         (CHOICE, "c", "not_a_choice"),
         (CHOICE, "A", "not_a_choice"),
         (NEEDED, "", "required"),

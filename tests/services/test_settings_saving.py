@@ -110,7 +110,7 @@ def test_the_view_says_who_saved_a_value_and_when(inside: House) -> None:
     assert (untouched.stored, untouched.updated_by, untouched.updated_at) == (False, None, None)
 
 
-@pytest.mark.parametrize("wrong", ["image", "image/", "/png", "*/*", "image/png; q=1", "image/p ng", "ima*/png"])
+@pytest.mark.parametrize("wrong", ["image", "image/", "/png", "*/*", "image/p ng", "ima*/png"])
 def test_what_is_no_media_type_is_refused(inside: House, wrong: str) -> None:
     assert refused(inside, allowed_content_types=["image/*", wrong]) == {
         "allowed_content_types": ("bad_media_type", {"item": wrong})
@@ -243,7 +243,7 @@ REPORTS = SettingsModule(
 def test_another_module_has_settings_of_its_own(inside: House) -> None:
     service = inside.services.settings
     service.add(REPORTS)
-    assert [each.name for each in service.modules()] == ["file_storage", "reports"]
+    assert [each.name for each in service.modules()] == ["file_storage", "activity", "reports"]
     assert service.update("reports", {"mail_to": "me", "password": "quiet"}) == 1
     assert service.values("reports") == {"mail_to": "me", "every_days": 7, "password": "quiet"}
     assert service.view(FILE_STORAGE).version == 0

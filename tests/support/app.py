@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 import orjson
 import pytest
 import sqlalchemy as sa
@@ -23,15 +22,18 @@ from flask import Flask
 from werkzeug.datastructures import Headers
 
 from tests.support.postgres import Postgres
-from webapp import config, db
+from webapp import config, db, events, migration
 from webapp.app import create_app
 from webapp.backends.registry import BackendRegistry
-from webapp.contracts.events import EVENT_TYPES, Event, signal_for
+from webapp.contracts.events import Event
 from webapp.contracts.files import StoredFileOut
-from webapp.db import table, transactions
+from webapp.db import table
 from webapp.models import StoredFile, Thumbnail, User
 from webapp.services import Services, passwords
-from webapp.services.access import Caller, permissions_of
+from webapp.services.access import Caller
+from webapp.services.delivery.dispatcher import Dispatcher
+from webapp.services.delivery.receivers import plugin_targets
+from webapp.services.delivery.targets import Target
 from webapp.services.settings import FILE_STORAGE
 from webapp.services.uploads import IncomingFile
 
@@ -110,7 +112,7 @@ class House:
                 user_id=user.id,
                 username=user.username,
                 role=user.role,
-                permissions=permissions_of(user.role, list(scopes) or None),
+                permissions=self.services.permissions.of(user.role, scopes or None),
                 settings=self.services.settings.current(),
                 request_id="test",
             )
@@ -130,7 +132,7 @@ class House:
     def token(self, name: str, *scopes: str) -> str:
         """A new token of this person; without scopes it may what the person may."""
         caller = self.caller(name)
-        wanted = list(scopes) or [p.value for p in caller.permissions]
+        wanted = list(scopes or caller.permissions)
         with self.app.app_context():
             return self.services.tokens.create(caller, "test", wanted).token
 
@@ -165,6 +167,15 @@ class House:
 
         with ThreadPoolExecutor(len(calls)) as pool:
             return list(pool.map(run, calls))
+
+    def deliver(self) -> None:
+        """Tell plugins and webhooks of what has happened, as the background worker does."""
+        webhooks = getattr(self.services, "webhooks", None)
+
+        def targets() -> list[Target]:
+            return [*plugin_targets(self.app), *(webhooks.targets() if webhooks is not None else [])]
+
+        Dispatcher(targets, "test", self.app.app_context).pump()
 
     # Looking
 
@@ -248,10 +259,10 @@ def make_house(data_dir: Path, database_url: str | None = None, **environ: str) 
 
 def _move_in(house: House) -> None:
     """Tables and people."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tests/migrations are about migrations, other tests are not
+        migration.upgrade(house.app)
     with house.app.app_context():
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # tests/migrations are about migrations, other tests are not
-            flask_migrate.upgrade()
         for name, role in PEOPLE.items():
             house.services.users.create(name, PASSWORD, role)
     house.close()
@@ -328,33 +339,24 @@ def inside(house: House) -> Iterator[House]:
 
 @pytest.fixture
 def heard() -> Iterator[list[Event]]:
-    """All events that are published during the test."""
+    """All events that are committed during the test."""
     with listening() as events:
         yield events
 
 
 @contextmanager
 def listening() -> Iterator[list[Event]]:
-    events: list[Event] = []
-
-    def hear(_sender: object, event: Event) -> None:
-        events.append(event)
-
-    for event_type in EVENT_TYPES:
-        signal_for(event_type).connect(hear, weak=False)
+    heard: list[Event] = []
+    events.observers.append(heard.append)
     try:
-        yield events
+        yield heard
     finally:
-        for event_type in EVENT_TYPES:
-            signal_for(event_type).disconnect(hear)
+        events.observers.remove(heard.append)
 
 
 def _lived_in(house: House) -> Iterator[House]:
-    # What another test published is no row of this database.
-    transactions._published.clear()
     with pytest.MonkeyPatch.context() as patch:
         # Nobody pulls the plug here; tests/backends see to what is synced when.
         patch.setattr(os, "fsync", lambda _fd: None)
         yield house
     house.close()
-    transactions._published.clear()

@@ -1,10 +1,14 @@
 """A proxy in front of an HTTP server that does to requests what networks and overloaded stores do."""
 
 import contextlib
+import fcntl
 import re
 import socket
 import ssl
+import struct
+import termios
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -222,6 +226,10 @@ def _answer(client: socket.socket, fault: Fault) -> None:
 def _reset(client: socket.socket) -> None:
     """Close it so that the other end gets an RST: it must not look like an end."""
     with contextlib.suppress(OSError):
+        # What was sent and has not arrived would be lost with the connection.
+        until = time.monotonic() + 10
+        while struct.unpack("i", fcntl.ioctl(client, termios.TIOCOUTQ, bytes(4)))[0] and time.monotonic() < until:
+            time.sleep(0.001)
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\x00\x00\x00\x00\x00\x00\x00")
     client.close()
 

@@ -16,14 +16,17 @@ STATUS_OF = {
     "not_found": 404,
     "method_not_allowed": 405,
     "conflict": 409,
+    "cursor_expired": 410,
     "too_large": 413,
     "bad_type": 415,
     "range_not_satisfiable": 416,
+    "upload_refused": 422,
     "validation_error": 422,
     "checksum_mismatch": 400,
     "rate_limited": 429,
     "backend_error": 500,
     "direct_upload_unsupported": 409,
+    "check_failed": 503,
     "storage_full": 507,
 }
 

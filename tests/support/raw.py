@@ -2,9 +2,11 @@
 
 import json
 import socket
+import ssl
 import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -74,11 +76,15 @@ def form_headers(boundary: bytes = b"b0undary") -> list[Header]:
 class Wire:
     """One TCP connection."""
 
-    def __init__(self, url: str, timeout: float = 20) -> None:
+    def __init__(self, url: str, timeout: float = 20, *, trust: Path | None = None) -> None:
+        """``trust`` is the certificate of a server that speaks TLS."""
         address = urlsplit(url)
         assert address.hostname is not None
         self.socket = socket.create_connection((address.hostname, address.port or 80), timeout=timeout)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if trust is not None:
+            context = ssl.create_default_context(cafile=str(trust))
+            self.socket = context.wrap_socket(self.socket, server_hostname=address.hostname)
         self.file = self.socket.makefile("rb")
 
     def __enter__(self) -> Self:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import requests
 
+from tests.support import commands
 from tests.support.browser import Browser
 from tests.support.client import Client
 from tests.support.missing import missing
@@ -115,6 +116,11 @@ class Server:
         """The processes that answer requests."""
         return [pid for pid in descendants(self.process.pid) if is_alive(pid) and "gunicorn" in command_line(pid)]
 
+    def background(self) -> list[int]:
+        """Its background worker."""
+        below = [pid for pid in descendants(self.process.pid) if is_alive(pid)]
+        return [pid for pid in below if "webapp.cli worker" in command_line(pid)]
+
     def log(self) -> str:
         return self._log_path.read_text(errors="replace") if self._log_path.exists() else ""
 
@@ -142,7 +148,8 @@ class Server:
 
     def cli(self, *arguments: str, stdin: str = "") -> str:
         """Run a command that has to succeed and return what it printed."""
-        done = self.run(*arguments, stdin=stdin)
+        quick = commands.can_run(self.environ)
+        done = commands.run(arguments, self.environ, stdin, 60) if quick else self.run(*arguments, stdin=stdin)
         assert done.returncode == 0, f"stowage {' '.join(arguments)}: {done.stdout}{done.stderr}"
         return done.stdout.strip()
 

@@ -12,11 +12,14 @@ from werkzeug.test import TestResponse
 
 from tests.support.app import PASSWORD, House
 from tests.support.german import assert_german
+from tests.support.hooks import allow_private, serving
 from tests.support.images import picture
 from tests.support.raw import field_part, file_part
+from tests.ui import webhooks
 from tests.ui.conftest import BROWSE, HTMX, LOGIN, TRASH, Visitor, page_of
 from tests.ui.settings_forms import SETTINGS
 from tests.ui.settings_forms import send as send_settings
+from tests.ui.webhooks import WEBHOOKS
 from webapp.contracts.files import StoredFileOut
 from webapp.http.errors import STATUS_BY_CODE
 from webapp.http.i18n import catalogue
@@ -304,6 +307,36 @@ def test_accounts(house: House, anna: Visitor) -> None:
     assert "Neues Passwort gesetzt." in told(anna, send(anna, f"{of_uploader}/password", password=PASSWORD))
     assert "Konto „uploader“ gelöscht." in told(anna, send(anna, f"{of_uploader}/delete"))
     assert "Konto geändert" in assert_german(anna.get(ACTIVITY))
+
+
+# --- webhooks ------------------------------------------------------------------------
+
+
+def test_webhooks(house: House, anna: Visitor) -> None:
+    assert "Noch keine Webhooks" in assert_german(anna.get(WEBHOOKS))
+    allow_private(house)
+    new = {"url": "", "description": "", "which": "some", "secret": "kurz"}
+    said = assert_german(send(anna, f"{WEBHOOKS}/new", **new), 422)
+    assert "Mindestens eins auswählen." in said
+    with serving(503) as hook:
+        new = {**new, "url": hook.url, "types": "file_storage.file.uploaded", "secret": ""}
+        assert "Das Geheimnis jetzt kopieren" in assert_german(send(anna, f"{WEBHOOKS}/new", **new))
+        one = f"{WEBHOOKS}/{webhooks.only(house)}"
+        house.upload()
+        house.deliver()
+        assert "Antwort 503" in assert_german(send(anna, f"{one}/test"))
+        assert "Testzustellung" in assert_german(anna.get(one))
+        assert "Fehlversuche" in assert_german(anna.get(one, headers=HTMX))
+    assert "Verbindung abgelehnt" in assert_german(send(anna, f"{one}/test", HTMX))
+    for path in ("/edit", "/secret", "/delete", "?state=parked", "?before=1"):
+        assert_german(anna.get(one + path))
+    assert "Von Hand pausiert" in told(anna, send(anna, f"{one}/pause"))
+    assert "Pausiert" in assert_german(anna.get(WEBHOOKS))
+    assert "wird jetzt gesendet" in told(anna, send(anna, f"{one}/resume"))
+    assert "hat ein neues Geheimnis" in assert_german(send(anna, f"{one}/secret"))
+    assert "Webhook gespeichert." in told(anna, send(anna, f"{one}/edit", url=hook.url, which="all"))
+    assert "gelöscht." in told(anna, send(anna, f"{one}/delete"))
+    assert "Webhook geändert" in assert_german(anna.get(ACTIVITY))
 
 
 # --- settings ------------------------------------------------------------------------

@@ -24,7 +24,7 @@ def test_an_admin_is_shown_everything_under_three_labels(sqlite_house: House) ->
         found = menu.groups()
     assert [(group.label, [item.id for item in group.items]) for group in found] == [
         ("Content", ["files", "trash"]),
-        ("Admin", ["activity", "settings", "users"]),
+        ("Admin", ["activity", "settings", "webhooks", "plugins", "tasks", "users"]),
         ("Account", ["tokens"]),
     ]
     files = found[0].items[0]
@@ -63,6 +63,7 @@ def test_links_stay_below_the_path_the_program_is_served_under(sqlite_house: Hou
         ("/file-storage/trashed", ["files"]),
         ("/file-storage-2", []),
         ("/admin/users", ["users"]),
+        ("/admin/webhooks/new", ["webhooks"]),
         ("/settings/modules/file_storage", ["settings"]),
         ("/settings/modules/bells", ["settings"]),
         ("/account/", []),

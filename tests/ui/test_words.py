@@ -24,7 +24,9 @@ MADE = (
     "appearance.unit_names.", "events.", "tokens.may.", "settings.fields.", "settings.choices.",
     "settings.backends.", "settings.sections.", "settings.titles.", "settings.abouts.", "settings.amounts.",
     "settings.problems.", "settings.probe.steps.", "settings.probe.causes.",
-    "settings.units.",
+    "settings.units.", "plugins.brings.", "plugins.kinds.", "plugins.abouts.", "plugins.names.",
+    "tasks.every.", "tasks.names.", "tasks.spans.", "tasks.states.",
+    "webhooks.areas.", "webhooks.causes.", "webhooks.reasons.", "webhooks.states.",
 )  # fmt: skip
 PUT_TOGETHER = {
     *(f"filters.families.{family}".removesuffix(".other") for family in FAMILIES),
