@@ -63,6 +63,19 @@ def test_nothing_jumps(visit: Visits, shelf: Shelf, look: Look) -> None:
         assert _shifts(page) == [], address
 
 
+@in_both_widths
+def test_the_head_of_the_panel_is_as_high_before_the_rest_has_come(page: Page, shelf: Shelf) -> None:
+    page.goto(f"{FILES}?file={shelf.id('holiday at the sea.png')}")
+    whole = _height(page, ".insp-head")
+    page.evaluate("() => document.querySelector('.insp-body').replaceChildren()")
+    assert _height(page, ".insp-head") == whole
+
+
+def _height(page: Page, selector: str) -> float:
+    height: float = page.evaluate("(it) => document.querySelector(it).getBoundingClientRect().height", selector)
+    return height
+
+
 def _shifts(page: Page) -> list[Any]:
     found: list[Any] = page.evaluate("() => window.shifts")
     return found

@@ -22,6 +22,7 @@ NUMBER = SettingField(name="n", help="A number.", type="integer", minimum=1, max
 SWITCH = SettingField(name="b", help="A switch.", type="boolean")
 LIST = SettingField(name="l", help="A list.", type="list")
 KINDS = SettingField(name="k", help="Media types.", type="list", format="media_types")
+WORDS = SettingField(name="words", help="Words.", type="list", pattern="[a-z]{1,10}")
 CHOICE = SettingField(name="c", help="A choice.", choices=("a", "b"))
 NEEDED = SettingField(name="r", help="Needed.", required=True)
 
@@ -48,6 +49,8 @@ NEEDED = SettingField(name="r", help="Needed.", required=True)
         (LIST, ["a; b"], ["a; b"]),
         (KINDS, ["text/plain; charset=utf-8", "text/plain;x", "Image/*"], ["text/plain", "Image/*"]),
         (KINDS, "text/plain ;charset=utf-8, text/css;", ["text/plain", "text/css"]),
+        (WORDS, ["a", "b", "a"], ["a", "b"]),
+        (WORDS, " a ,, b\n", ["a", "b"]),
         (CHOICE, "a", "a"),
         (NEEDED, "x", "x"),
     ],
@@ -88,6 +91,10 @@ def test_what_fits_is_coerced(field: SettingField, value: object, expected: obje
         (LIST, {"a": 1}, "not_a_list"),
         (KINDS, ["; charset=utf-8"], "bad_media_type"),
         (KINDS, ["text; plain/x"], "bad_media_type"),
+        (WORDS, [""], "bad_pattern"),
+        (WORDS, ["a", " b "], "bad_pattern"),
+        (WORDS, "a, B", "bad_pattern"),
+        (WORDS, ["a"] * 1001, "not_a_list"),
         (CHOICE, "c", "not_a_choice"),
         (CHOICE, "A", "not_a_choice"),
         (NEEDED, "", "required"),

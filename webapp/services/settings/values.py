@@ -67,13 +67,9 @@ def _text(field: SettingField, value: object) -> str:
         raise UnfitError("not_printable")
     if field.choices and value not in field.choices:
         raise UnfitError("not_a_choice")
-    _match(field, value)
-    return value
-
-
-def _match(field: SettingField, text: str) -> None:
-    if field.pattern and text and not re.fullmatch(field.pattern, text):
+    if field.pattern and value and not re.fullmatch(field.pattern, value):
         raise UnfitError(field.pattern_help or "bad_pattern")
+    return value
 
 
 def _is_unicode(text: str) -> bool:
@@ -109,16 +105,20 @@ def _boolean(value: object) -> bool:
 
 
 def _list(field: SettingField, value: object) -> list[str] | None:
-    items = value.replace("\n", ",").split(",") if isinstance(value, str) else value
+    # Typed, what stands between two commas may be nothing; in JSON every item has to fit, as the schema says.
+    items = [item.strip() for item in re.split("[,\n]", value) if item.strip()] if isinstance(value, str) else value
     if not isinstance(items, list | tuple) or not all(isinstance(i, str) and _is_unicode(i) for i in items):
         raise UnfitError("not_a_list")
-    found = list(dict.fromkeys(item.strip() for item in items if item.strip()))
-    if len(found) > MOST_ITEMS or any(len(item) > LONGEST_TEXT or "\x00" in item for item in found):
+    if len(items) > MOST_ITEMS or any(len(item) > LONGEST_TEXT or "\x00" in item for item in items):
         raise UnfitError("not_a_list")
+    if field.pattern and not all(re.fullmatch(field.pattern, item) for item in items):
+        raise UnfitError(field.pattern_help or "bad_pattern")
+    if field.format == "media_types":
+        items = [item.partition(";")[0].strip() or item for item in items]  # compared without parameters
+    found = list(dict.fromkeys(item.strip() for item in items if item.strip()))
     for item in found:
         if field.format == "media_types" and not _MEDIA_TYPE.fullmatch(item):
             raise UnfitError(("bad_media_type", {"item": item[:80]}))
-        _match(field, item)
     if field.required and not found:
         raise UnfitError("required")
     # Nothing is the default, unless the default is something: then it is said.
