@@ -1,4 +1,4 @@
-"""On a server database, a connection that breaks during COMMIT leaves the outcome open."""
+"""On a server database, connections break: also during COMMIT, which leaves the outcome open, or without a word."""
 
 # ruff: noqa: PT012 (what is inside the failing block is what is tested)
 
@@ -71,3 +71,31 @@ def test_many_more_threads_than_connections_all_get_their_turn(postgres_house: H
 
     assert postgres_house.together(*(lambda n=n: write(str(n)) for n in range(64))) == [None] * 64
     assert len(written(postgres_house)) == 64
+
+
+def test_a_server_that_vanished_is_noticed(postgres_house: House) -> None:
+    with postgres_house.app.app_context(), db.read() as connection:
+        given = connection.connection.driver_connection.info.get_parameters()  # type: ignore[union-attr]
+    expected = {
+        "connect_timeout": "10",
+        "keepalives_idle": "30",
+        "keepalives_interval": "10",
+        "keepalives_count": "3",
+        "tcp_user_timeout": "30000",
+    }
+    assert {name: given.get(name) for name in expected} == expected
+
+
+def test_what_the_url_says_of_a_connection_stays() -> None:
+    url = "postgresql+psycopg://host/name?connect_timeout=3&tcp_user_timeout=0"
+    given = db.engine_options(url)["connect_args"]
+    assert given == {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_count": 3}
+
+
+def test_the_server_ends_transactions_that_nobody_goes_on_with(postgres_house: House) -> None:
+    show = sa.text("SHOW idle_in_transaction_session_timeout")
+    with postgres_house.app.app_context():
+        with db.read() as connection:
+            assert connection.execute(show).scalar_one() == "1min"
+        with db.transaction() as tx:
+            assert tx.execute(show).scalar_one() == "1min"

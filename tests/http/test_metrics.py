@@ -13,7 +13,7 @@ ROW = re.compile(r"^\| `(stowage_\w+)` \|([^|]*)\|", re.MULTILINE)
 
 
 def scraped(house: House) -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
-    house.app.extensions["stowage_measures"]._read_at = -measures.FRESH_SECONDS
+    house.app.extensions["stowage_metrics"].measures._read_at = -measures.FRESH_SECONDS
     answer = house.api().get("/metrics")
     assert answer.status_code == 200
     return {
@@ -84,7 +84,7 @@ def test_what_the_database_says_is_documented_with_its_labels(house: House, numb
     text = document("metrics.md")
     rows = {name: set(re.findall(r"`(\w+)`", labels)) for name, labels in ROW.findall(text)}
     with house.app.app_context():
-        families = house.app.extensions["stowage_measures"].collect()
+        families = house.app.extensions["stowage_metrics"].measures.collect()
     found = {}
     for family in families:
         name = f"{family.name}_total" if family.type == "counter" else family.name
@@ -112,7 +112,7 @@ def test_without_a_database_the_counters_are_there(house: House, monkeypatch: py
     def no(*_: object) -> None:
         raise RuntimeError("no database")
 
-    house.app.extensions["stowage_measures"]._read_at = -measures.FRESH_SECONDS
+    house.app.extensions["stowage_metrics"].measures._read_at = -measures.FRESH_SECONDS
     monkeypatch.setattr(measures, "_subscribers", no)
     answer = house.api().get("/metrics")
     assert answer.status_code == 200

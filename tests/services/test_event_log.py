@@ -116,6 +116,38 @@ def test_more_events_than_are_placed_at_once(postgres_house: House, monkeypatch:
     assert names(postgres_house, start) == [str(number) for number in range(10)]
 
 
+def test_whoever_vanishes_while_giving_places_does_not_keep_others_from_it(
+    postgres_house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = postgres_house
+    monkeypatch.setattr(event_log, "PLACING_IDLE", "300ms")
+    start = end(house)
+    holds, go_on = threading.Event(), threading.Event()
+
+    def vanish(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if "pg_advisory_xact_lock" in statement and not holds.is_set():
+            holds.set()
+            go_on.wait(10)
+
+    def place_later() -> None:
+        assert holds.wait(10)
+        event_log.place_new()
+        go_on.set()
+
+    with house.app.app_context():
+        engine = db.db.engine
+        with db.transaction() as tx:
+            tx.emit(signed_in("somebody"))
+    sa.event.listen(engine, "after_cursor_execute", vanish)
+    try:
+        vanished, other = house.together(event_log.place_new, place_later)
+    finally:
+        sa.event.remove(engine, "after_cursor_execute", vanish)
+    assert isinstance(vanished, sa.exc.DBAPIError), "the other one had to wait for it"
+    assert other is None
+    assert names(house, start) == ["somebody"]
+
+
 @pytest.mark.parametrize(
     "row", [{"name": "GoneKind", "payload": {}}, {"name": "SignedIn", "payload": {"user_id": "only this"}}]
 )

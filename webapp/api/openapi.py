@@ -25,7 +25,9 @@ DOCUMENTED = ("/api/", "/healthz", "/readyz", "/metrics")
 _SAFE = frozenset({"get", "head"})
 _PARAMETER = re.compile(r"<(?:(?P<converter>[^:<>]+):)?(?P<name>[^<>]+)>")
 # The counters have no room in common with the API, so they are described here.
-_ELSEWHERE = {"metrics": Description(summary="Show counters for Prometheus", answers={200: "text/plain"})}
+_ELSEWHERE = {
+    "metrics": Description(summary="Show counters for Prometheus", answers={200: "text/plain", 503: "text/plain"})
+}
 _BYTES = "*/*"
 _FIRST = ("Files", "Direct", "Me", "Tokens", "Users", "Settings")
 

@@ -15,6 +15,16 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
 BUSY_TIMEOUT_SECONDS = 10
+IDLE_IN_TRANSACTION = "60s"
+"""A node that vanished leaves its locks to the others after this. Nothing between two statements takes as long."""
+_LIBPQ = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+"""A server that went away without a word is noticed within a minute. The kernel by itself takes hours."""
 
 
 class Base(DeclarativeBase):
@@ -115,6 +125,9 @@ def engine_options(database_url: str) -> dict[str, Any]:
         return {**options, "connect_args": connect, "pool_size": 16, "max_overflow": 32}
     # Said aloud: a role or a server may have another default, and saves count on seeing what was just committed.
     isolation = {"isolation_level": "READ COMMITTED"}
+    url = sa.make_url(database_url)
+    if url.get_backend_name() == "postgresql":
+        options["connect_args"] = {name: value for name, value in _LIBPQ.items() if name not in url.query}
     return {**options, **isolation, "pool_size": 8, "max_overflow": 16, "pool_pre_ping": True}
 
 
@@ -150,8 +163,13 @@ def _use_wal(cursor: sqlite3.Cursor) -> None:
 
 @sa_event.listens_for(Engine, "connect")
 def _prepare(connection: Any, _record: object) -> None:
-    if not isinstance(connection, sqlite3.Connection):
-        return
+    if isinstance(connection, sqlite3.Connection):
+        _prepare_embedded(connection)
+    elif type(connection).__module__.startswith("psycopg"):
+        _prepare_server(connection)
+
+
+def _prepare_embedded(connection: sqlite3.Connection) -> None:
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000}")
     _use_wal(cursor)
@@ -161,3 +179,10 @@ def _prepare(connection: Any, _record: object) -> None:
     # 4 MiB for each of up to 48 connections; the kernel caches the file anyway.
     cursor.execute("PRAGMA cache_size = -4096")
     cursor.close()
+
+
+def _prepare_server(connection: Any) -> None:
+    # Not by `options` of the connection: poolers such as PgBouncer refuse those.
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_IN_TRANSACTION}'")
+    connection.commit()

@@ -4,37 +4,49 @@ Read when somebody asks, and for a few seconds not again: the page is open to
 everybody who can reach it.
 """
 
-import threading
+import logging
 import time
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from webapp import logs
 from webapp.services import Services
 from webapp.services.plugins import BUILT_IN
 from webapp.services.tasks import TaskOut
 
+log = logging.getLogger(__name__)
+
 FRESH_SECONDS = 5.0
+_rarely = logs.Rarely(60)
 
 
 class Measures:
-    """The gauges of one application."""
+    """The gauges of one application. Only one thread at a time asks for them (page.py)."""
 
     def __init__(self, services: Services) -> None:
         """Read them from these services."""
         self._services = services
-        self._lock = threading.Lock()
         self._read_at = -FRESH_SECONDS
         self._kept: list[Metric] = []
 
     def collect(self) -> list[Metric]:
-        """All of them, at most some seconds old."""
-        with self._lock:
-            if time.monotonic() - self._read_at >= FRESH_SECONDS:
-                self._kept = [*_subscribers(self._services), *_tasks(self._services), _plugins(self._services)]
-                self._read_at = time.monotonic()
-            return self._kept
+        """All of them, at most some seconds old; none where the database cannot be asked."""
+        if time.monotonic() - self._read_at >= FRESH_SECONDS:
+            self._kept = self._read()
+            # A failure too is not repeated at once: it may have taken long, and the database has other troubles.
+            self._read_at = time.monotonic()
+        return self._kept
+
+    def _read(self) -> list[Metric]:
+        try:
+            return [*_subscribers(self._services), *_tasks(self._services), _plugins(self._services)]
+        except Exception as exc:
+            # The counters of this node are worth most just when the database is gone.
+            if _rarely.is_due("database", exc):
+                log.warning("the database could not be asked for metrics", exc_info=True)
+            return []
 
 
 def _subscribers(services: Services) -> Iterable[Metric]:

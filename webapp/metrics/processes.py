@@ -6,6 +6,7 @@ everybody's, or a server that runs for years would read ever more of them.
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,15 +18,23 @@ from prometheus_client.multiprocess import MultiProcessCollector
 
 from webapp.metrics.place import dead
 
+PATIENCE_SECONDS = 2.0
+"""Nobody waits longer for the others: a process that stands still may hold the lock for hours."""
 _EVERYBODYS = "0"
 
 
 def collect(directory: Path) -> list[Metric]:
-    """All counters now."""
-    with _locked(directory, fcntl.LOCK_EX):
-        for path in dead(directory):
-            _fold(path)
-    with _locked(directory, fcntl.LOCK_SH):
+    """All counters now.
+
+    Raises:
+        TimeoutError: another process keeps them to itself.
+    """
+    with _lock_file(directory) as lock:
+        # Only where nobody else is reading: until then the files of dead processes are read like all others.
+        if dead(directory) and _try_to_lock(lock, fcntl.LOCK_EX):
+            for path in dead(directory):
+                _fold(path)
+        _share(lock)
         collector: Any = MultiProcessCollector(None, str(directory))  # type: ignore[no-untyped-call]
         return list(collector.collect())
 
@@ -57,10 +66,27 @@ def _values(path: Path) -> Iterator[tuple[str, float]]:
 
 
 @contextmanager
-def _locked(directory: Path, how: int) -> Iterator[None]:
+def _lock_file(directory: Path) -> Iterator[int]:
     fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, how)
-        yield
+        yield fd
     finally:
         os.close(fd)
+
+
+def _share(lock: int) -> None:
+    """Keep others from adding up while this one reads."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not _try_to_lock(lock, fcntl.LOCK_SH):
+        if time.monotonic() >= until:
+            raise TimeoutError("another process keeps the counters locked")
+        time.sleep(0.01)
+
+
+def _try_to_lock(lock: int, how: int) -> bool:
+    """Lock it in this way, and no longer in another; False where others are in the way."""
+    try:
+        fcntl.flock(lock, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 MOST_PLACED = 1000
 _PLACING = 0x57_4F_57_01
 """Number of the advisory lock; any will do that nobody else takes."""
+PLACING_IDLE = "10s"
+"""So long others wait for a node that has the lock and is not heard of any more."""
 
 _events = table(EventRow)
 _unplaced = sa.select(sa.exists().where(_events.c.position.is_(None)))
@@ -112,7 +114,10 @@ def place_of(connection: Connection) -> sa.ColumnElement[Any]:
 
 def _placed() -> int:
     with db.transaction() as tx:
-        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_PLACING)))
+        # A node that vanishes while it holds the lock keeps all others from reading the log, until the server ends its
+        # transaction: for this one, sooner than for others.
+        idle = sa.func.set_config("idle_in_transaction_session_timeout", PLACING_IDLE, sa.true())
+        tx.execute(sa.select(sa.func.pg_advisory_xact_lock(_PLACING), idle))
         # A statement of its own: it sees what was committed before the lock was given.
         last = tx.execute(sa.select(sa.func.coalesce(sa.func.max(_events.c.position), 0))).scalar_one()
         fresh = (

@@ -105,7 +105,8 @@ class Places:
     def reseal(self, tx: db.Transaction) -> int:
         """Seal everything that can be opened with the newest key; return how many places that were."""
         done = 0
-        for row in tx.execute(sa.select(_places)).all():
+        # Locked: what is sealed again must not be credentials that are renewed meanwhile.
+        for row in tx.execute(sa.select(_places).with_for_update()).all():
             if (anew := self._sealer.reseal(row.sealed)) is not None:
                 tx.execute(sa.update(_places).where(_places.c.id == row.id).values(sealed=anew))
                 done += 1

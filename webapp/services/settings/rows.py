@@ -99,7 +99,9 @@ def write(tx: db.Transaction, module: str, values: Mapping[str, object], user_id
 def reseal(tx: db.Transaction, sealer: Sealer) -> int:
     """Seal all secrets with the newest key and return how many that were. Who saved them, and when, stays."""
     done = 0
-    for row in tx.execute(sa.select(_settings.c.module, _settings.c.name, _settings.c.value)).all():
+    # Locked: what is sealed again must not be a secret that somebody saves meanwhile. In the order of saves.
+    stored = sa.select(_settings.c.module, _settings.c.name, _settings.c.value)
+    for row in tx.execute(stored.order_by(_settings.c.module, _settings.c.name).with_for_update()).all():
         sealed = _sealed_or_nothing(row.value)
         if sealed is not None and (anew := sealer.reseal(sealed)) is not None:
             this = sa.and_(_settings.c.module == row.module, _settings.c.name == row.name)

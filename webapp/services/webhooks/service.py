@@ -306,7 +306,8 @@ class WebhookService:
 
 def _reseal(tx: db.Transaction, sealer: Sealer) -> int:
     done = 0
-    for row in tx.execute(sa.select(webhooks.c.id, webhooks.c.sealed)).all():
+    # Locked: what is sealed again must not be a secret that somebody changes meanwhile.
+    for row in tx.execute(sa.select(webhooks.c.id, webhooks.c.sealed).order_by(webhooks.c.id).with_for_update()).all():
         if (anew := sealer.reseal(row.sealed)) is not None:
             tx.execute(sa.update(webhooks).where(webhooks.c.id == row.id).values(sealed=anew))
             done += 1
