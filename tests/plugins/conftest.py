@@ -10,6 +10,7 @@ import pytest
 from tests.support.app import House, make_house
 from webapp.contracts import EVENT_TYPES, signal_for
 from webapp.plugins import loader
+from webapp.plugins.installed import Installed
 from webapp.services.delivery.receivers import plugin_targets
 
 collect_ignore = ["stowage-sqlite-archive", "sample"]
@@ -38,7 +39,9 @@ def install(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
             f"stowage.{group}": [EntryPoint(name.lower(), f"{module}:{name}", f"stowage.{group}") for name in names]
             for group, names in groups.items()
         }
-        monkeypatch.setattr(loader, "entry_points", lambda *, group: entries.get(group, []))
+        monkeypatch.setattr(
+            loader, "installed", lambda *groups: Installed({each: entries.get(each, []) for each in groups}, [])
+        )
 
     return make
 

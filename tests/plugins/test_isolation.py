@@ -10,7 +10,7 @@ import pytest
 from flask import Blueprint, g
 
 from tests.backends.fakes import MemoryBackend
-from tests.support.app import House, make_house
+from tests.support.app import House
 from tests.ui.conftest import Visitor
 from webapp import plugins
 from webapp.contracts import (
@@ -360,18 +360,3 @@ def test_a_name_belongs_to_one_module(installed: Any, names: list[str], failed: 
     out = found(installed(plugins=names))
     assert "belongs to" in str(out[failed].error)
     assert [each.name for each in out.values() if each.state == "failed"] == [failed]
-
-
-def test_broken_metadata_of_some_package_does_not_stop_the_start(
-    sqlite_house: House, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*, group: str) -> Any:
-        raise ValueError("not an entry point")
-
-    monkeypatch.setattr(loader, "entry_points", fail)
-    house = make_house(sqlite_house.config.data_dir)
-    try:
-        assert {each.kind for each in house.services.plugins.records()} == {"built_in"}
-        assert house.upload()
-    finally:
-        house.close()

@@ -309,3 +309,25 @@ def test_one_that_was_asked_for_again_lets_nobody_overtake_those_that_wait(
         house.deliver()
     heard = recorder.of(file.id)
     assert heard[-2:] == ["FileDeleted", "FileRestored"]
+
+
+@pytest.mark.parametrize("text", ["name \udc80.txt", "nothing \x00 here"], ids=["surrogate", "nul"])
+def test_an_error_that_no_database_takes_stops_nothing(
+    house: House, recorder: Recorder, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Processes of pytest-xdist tell each other what was logged, and cannot say this.
+    monkeypatch.setattr(receivers.log, "disabled", True)
+
+    def fail(event: Event) -> None:
+        raise RuntimeError(text)
+
+    recorder.listen(FileUploaded, receiver=fail)
+    recorder.listen(FileDeleted)
+    file = house.upload()
+    house.upload()
+    house.deliver()
+    trash(house, file)
+    house.deliver()
+    [row] = house.query(sa.select(table(Subscriber)).where(table(Subscriber).c.name == ME))
+    assert row.last_error == "RuntimeError: " + text.replace("\udc80", "?").replace("\x00", "\ufffd")
+    assert row.failed == 2

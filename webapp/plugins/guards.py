@@ -31,35 +31,51 @@ class PluginNotLoaded:
     announce = begin
 
 
-def keep(checks: UploadChecks, path: Path, loaded: Collection[str], failed: Collection[str]) -> None:
+def keep(
+    checks: UploadChecks, path: Path, *, loaded: Collection[str], failed: Collection[str], are_all: bool
+) -> list[str]:
     """Close the door for plugins that failed and had required checks when they were loaded last; remember who has now.
 
-    Whoever is not installed any more was taken out on purpose.
+    Whoever is not installed any more was taken out on purpose, if these ``are_all`` that are installed: while some
+    package cannot be read, it may be in there. What cannot be remembered is taken for required.
+
+    Returns:
+        Names of the plugins for which the door is closed.
     """
     known = _read(path)
-    for name in sorted(known.intersection(failed)):
+    if known is None:
+        absent = {*failed} if are_all else {*failed, "?"}
+    else:
+        absent = known.difference(loaded) if not are_all else known.intersection(failed)
+    for name in sorted(absent):
         log.error("uploads are refused until the plugin that checks them can be loaded", extra={"plugin": name})
         checks.add(name, PluginNotLoaded(name))
-    required = {each.plugin for each in checks.overview() if each.required}
-    now = required.intersection(loaded) | known.intersection(failed)
-    if now != known:
-        _write(path, now)
+    required = {each.plugin for each in checks.overview() if each.required and each.plugin in loaded}
+    if known is None:
+        if not absent:  # everything that is installed is there, so nothing is missing
+            _write(path, required)
+    elif required | absent != known:
+        _write(path, required | absent)
+    return sorted(absent)
 
 
-def _read(path: Path) -> set[str]:
+def _read(path: Path) -> set[str] | None:
     try:
-        return set(json.loads(path.read_text(encoding="utf-8")))
+        return {str(name) for name in json.loads(path.read_text(encoding="utf-8"))}
     except FileNotFoundError:
         return set()
-    except (OSError, ValueError):
-        log.warning("it cannot be told which plugins have to check uploads", exc_info=True)
-        return set()
+    except (OSError, ValueError, TypeError):
+        log.exception("it cannot be told which plugins have to check uploads", extra={"path": str(path)})
+        return None
 
 
 def _write(path: Path, names: Collection[str]) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        temporary.write_text(json.dumps(sorted(names)), encoding="utf-8")
+        with temporary.open("w", encoding="utf-8") as file:
+            json.dump(sorted(names), file)
+            file.flush()
+            os.fsync(file.fileno())
         temporary.replace(path)
     except OSError:
         log.warning("it cannot be kept which plugins have to check uploads", exc_info=True)

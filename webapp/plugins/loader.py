@@ -5,7 +5,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint
 from typing import Any, cast
 
 import click
@@ -18,8 +18,9 @@ from webapp.contracts.events import EVENT_TYPES, Event, signal_for
 from webapp.contracts.plugins import PluginHost
 from webapp.plugins import guards
 from webapp.plugins.host import Doors, Host, Menu
+from webapp.plugins.installed import installed, package_of
 from webapp.services import Services
-from webapp.services.delivery.receivers import told
+from webapp.services.failures import told
 from webapp.services.plugins import BACKEND, BUILT_IN, PLUGIN, Record
 
 log = logging.getLogger(__name__)
@@ -56,9 +57,10 @@ def load(
         host.close()
         host.start()
         services.plugins.add(record)
-    for entry in _installed(BACKENDS):
+    there = installed(BACKENDS, PLUGINS)
+    for entry in there.entries[BACKENDS]:
         _Attempt(doors, entry, BACKEND).run(lambda host, loaded: host.add_backend(loaded))
-    attempts = [_Attempt(doors, entry, PLUGIN) for entry in _installed(PLUGINS)]
+    attempts = [_Attempt(doors, entry, PLUGIN) for entry in there.entries[PLUGINS]]
     names: set[str] = set()
     for attempt in attempts:
         if attempt.record.name in names:
@@ -68,7 +70,21 @@ def load(
             attempt.run(lambda host, loaded: loaded(host))
     _start(attempts, {record.title for record in services.plugins.records() if record.kind == BUILT_IN})
     failed = {attempt.record.name for attempt in attempts if attempt.record.error is not None}
-    guards.keep(services.checks, doors.config.instance_dir / "required_checks.json", names - failed, failed)
+    for each in there.unreadable:
+        error = f"its entry points cannot be read ({told(each.error)})"
+        title = each.package or "?"
+        services.plugins.add(Record(name=title, kind=PLUGIN, title=title, package=each.package, error=error))
+    absent = guards.keep(
+        services.checks,
+        doors.config.instance_dir / "required_checks.json",
+        loaded=names - failed,
+        failed=failed,
+        are_all=not there.unreadable,
+    )
+    reported = {record.name for record in services.plugins.records()}
+    for name in (name for name in absent if name not in reported):
+        error = "it is in none of the packages that can be read"
+        services.plugins.add(Record(name=name, kind=PLUGIN, title=name, error=error))
 
 
 def of(app: Flask) -> Plugins:
@@ -80,7 +96,7 @@ class _Attempt:
     """One entry point, from its import to its start."""
 
     def __init__(self, doors: Doors, entry: EntryPoint, kind: str) -> None:
-        package, version = _package(entry)
+        package, version = package_of(entry)
         self.record = Record(name=entry.name, kind=kind, title=entry.name, package=package, version=version)
         self._entry = entry
         self._host = Host(doors, self.record)
@@ -156,22 +172,6 @@ def _why(attempt: _Attempt, waiting: dict[str, _Attempt], ready: set[str], faile
             return f"depends on {missing}, which {'failed' if missing in failed else 'is not there'} ({way})"
         attempt = waiting[missing]
     return f"depends on itself ({' → '.join([*path, attempt.record.title])})"
-
-
-def _installed(group: str) -> list[EntryPoint]:
-    """The entry points, by name; a package with broken metadata must not hide the rest of Stowage."""
-    try:
-        return sorted(entry_points(group=group), key=lambda entry: entry.name)
-    except Exception:
-        log.exception("the entry points of the installed packages cannot be read", extra={"group": group})
-        return []
-
-
-def _package(entry: EntryPoint) -> tuple[str, str]:
-    try:
-        return (entry.dist.name, entry.dist.version) if entry.dist is not None else ("", "")
-    except Exception:  # noqa: BLE001 (metadata may be anything)
-        return "", ""
 
 
 def _within(seconds: float, act: Callable[[], object]) -> None:

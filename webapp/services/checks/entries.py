@@ -9,6 +9,7 @@ from typing import Any, Literal
 from webapp.contracts.checks import Check, DirectUploadCheck, UploadCheck, UploadInfo
 from webapp.contracts.errors import ConfigurationError
 from webapp.services.checks.runs import Run
+from webapp.services.failures import told
 
 PATIENCE = 30.0
 """Seconds that one call of a check may take, unless it says otherwise."""
@@ -72,7 +73,7 @@ class Entry:
         with self._lock:
             self._counts[outcome] += 1
             if error is not None:
-                self._last_error = _said(error)
+                self._last_error = told(error)
                 self._last_failed_at = datetime.now(UTC)
         self._tell(self.plugin, outcome)
 
@@ -106,11 +107,3 @@ def _patience(check: Check) -> float:
     if not isinstance(patience, int | float) or not 0 < patience <= MOST_PATIENCE:
         raise ConfigurationError(f"patience is a number of seconds, at most {MOST_PATIENCE:g}")
     return float(patience)
-
-
-def _said(error: BaseException) -> str:
-    try:
-        first = next(iter(str(error).splitlines()), "")
-    except Exception:  # noqa: BLE001 (even this may be broken)
-        first = ""
-    return f"{type(error).__name__}: {first}"[:300].removesuffix(": ")

@@ -12,8 +12,8 @@ from sqlalchemy.engine import Connection
 from webapp import db
 from webapp.contracts.events import EVENT_TYPES, signal_for
 from webapp.services.delivery import event_log
-from webapp.services.delivery.results import LONGEST_ERROR
 from webapp.services.delivery.targets import PLUGIN, Logged, Outcome, Target
+from webapp.services.failures import told
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +29,7 @@ class PluginTarget:
 
     concurrency = 8
     keeps_all = False
+    is_foreign = True
     patience = 10.0
 
     def __init__(self, name: str, sender: object, receivers: dict[str, dict[str, Receiver]]) -> None:
@@ -97,15 +98,6 @@ def plugin_targets(app: object) -> list[Target]:
             of_plugin = found.setdefault(_subscriber(receiver), {}).setdefault(event_type.__name__, {})
             of_plugin[_unused(_name(receiver), of_plugin)] = receiver
     return [PluginTarget(name, app, receivers) for name, receivers in sorted(found.items())]
-
-
-def told(failure: BaseException) -> str:
-    """One line for those who look after plugins; the rest is in the log."""
-    try:
-        first = str(failure).strip().partition("\n")[0]
-    except Exception:  # noqa: BLE001 (even this may be broken)
-        first = ""
-    return (f"{type(failure).__name__}: {first}" if first else type(failure).__name__)[:LONGEST_ERROR]
 
 
 def _subscriber(receiver: Any) -> str:

@@ -12,9 +12,9 @@ from webapp import db
 from webapp.db import table
 from webapp.models import Delivery, DeliveryAttempt, Subscriber
 from webapp.services.delivery.targets import Logged, Outcome, Target
+from webapp.services.failures import LONGEST_ERROR
 
 WAITING, DELIVERED, PARKED = "waiting", "delivered", "parked"
-LONGEST_ERROR = 300
 
 _deliveries = table(Delivery)
 _attempts = table(DeliveryAttempt)
@@ -30,6 +30,8 @@ class Retried:
     ordering_key: str
     attempts: int
     first_tried_at: datetime | None
+    cause: str | None = None
+    """Why the last attempt failed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
