@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe import assert_accessible
-from tests.browser.pages import PLUGINS, button, scrolls_sideways
+from tests.browser.pages import PLUGINS, button, scrolls_sideways, toasts
 from tests.support.chromium import Look, Visits, screenshot
 from tests.support.server import Server, eventually
 
@@ -30,6 +31,9 @@ def failing(host):
 def receive(event):
     raise ConnectionError("the index at search.example does not answer")
 """
+# The next failure is the last one.
+HURRY = """UPDATE delivery SET attempts = 5, due_at = '2000-01-01 00:00:00.000000'
+    WHERE subscriber = 'plugin:failing' AND state = 'waiting'"""
 # Cells that are cut off at the edge of their table, and names in them that are broken.
 BROKEN = """() => [...document.querySelectorAll(".plugin table td, .plugin table th")].filter((e) => {
     const box = e.getBoundingClientRect();
@@ -59,6 +63,15 @@ def extended(fresh_server: Callable[..., Server], tmp_path: Path) -> Server:
     return fresh_server(workers=1, environ=installed(tmp_path / "plugins"))
 
 
+def given_up(server: Server) -> bool:
+    """The plugin that fails has failed too often: as after an hour."""
+    with sqlite3.connect(server.data_dir / "instance/stowage.db") as connection:
+        connection.execute(HURRY)
+    connection.close()
+    failing = next(each for each in server.admin.get("/api/plugins").json()["items"] if each["name"] == "failing")
+    return bool(failing["delivery"]["parked"] == 1)
+
+
 @pytest.mark.slow
 def test_the_page_shows_what_is_wrong_first_and_a_page_of_a_plugin_is_like_ours(
     visit: Visits, extended: Server, look: Look
@@ -76,6 +89,17 @@ def test_the_page_shows_what_is_wrong_first_and_a_page_of_a_plugin_is_like_ours(
     assert not scrolls_sideways(page)
     assert not page.evaluate(BROKEN)
     screenshot(page, f"plugins-{look.name}")
+    assert eventually(lambda: given_up(extended), 20, 0.5)
+    page.reload()
+    assert_accessible(page)
+    assert not scrolls_sideways(page)
+    screenshot(page, f"plugins-given-up-{look.name}")
+    button(page, "Try again: failing").click()
+    expect(toasts(page)).to_contain_text("1 call of failing is tried again.")
+    expect(page.locator("#plugin-failing")).to_be_focused()
+    expect(button(page, "Try again: failing")).to_have_count(0)
+    assert_accessible(page)
+    screenshot(page, f"plugins-tried-again-{look.name}")
     page.locator(".plugin").last.scroll_into_view_if_needed()
     screenshot(page, f"plugins-ledger-{look.name}")
     page.goto(LEDGER)

@@ -56,3 +56,22 @@ def test_an_address_needs_no_thread(over: threading.Event) -> None:
         resolver.find("slow.example", 80, 0.1)
     over.set()
     assert resolver.find("192.0.2.1", 80, 0.1) == []  # asked of the system, which has nothing to ask for
+
+
+def test_a_name_whose_server_is_silent_leaves_room_for_others(
+    over: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answer(host: str, *_: object, **__: object) -> list[object]:
+        if host != "fast.example":
+            over.wait(30)
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer)
+    resolver = Resolver(3, 2)
+    for _ in range(3):
+        with pytest.raises(TimeoutError):
+            resolver.find("slow.example", 80, 0.1)
+    assert resolver.find("fast.example", 80, 5) == []
+    over.set()
+    assert resolver.find("slow.example", 80, 5) == []
+    assert not resolver._asking

@@ -50,6 +50,18 @@ def test_a_value_is_set_shown_and_unset(shell: Shell) -> None:
     assert shell.settings("get", "file_storage", "trash_retention_days").stdout == "trash_retention_days = 30\n"
 
 
+def test_without_a_module_all_settings_are_shown_each_with_its_module(shell: Shell) -> None:
+    shown = shell.settings("get").stdout.splitlines()
+    assert "file_storage trash_retention_days = 30" in shown
+    assert "activity retention_days = 365" in shown
+    for module in ("file_storage", "activity"):
+        alone = shell.settings("get", module).stdout.splitlines()
+        assert [f"{module} {each}" for each in alone] == [each for each in shown if each.startswith(f"{module} ")]
+    copied = next(each for each in shown if each.startswith("activity retention_days "))
+    assert shell.settings("set", *copied.replace("= 365", "7").split()).returncode == 0
+    assert "activity retention_days = 7" in shell.settings("get").stdout.splitlines()
+
+
 def test_what_is_wrong_is_one_line_and_nothing_is_saved(shell: Shell) -> None:
     for name, value in (
         ("trash_retention_days", "0"),

@@ -13,6 +13,7 @@ from webapp.db import table
 from webapp.models import Delivery
 from webapp.services.delivery import event_log, leases
 from webapp.services.delivery.lanes import Lane
+from webapp.services.delivery.suspects import Suspects
 from webapp.services.delivery.targets import Logged, Outcome, Target
 
 deliveries = table(Delivery)
@@ -33,6 +34,7 @@ class Listener:
     concurrency = 4
     patience = 10.0
     keeps_all = False
+    is_foreign = True
 
     def __init__(self, name: str = "plugin:listener") -> None:
         self.name = name
@@ -68,10 +70,10 @@ class Listener:
         pass
 
 
-def lane_of(house: House, target: Target) -> Lane:
+def lane_of(house: House, target: Target, suspects: Suspects | None = None) -> Lane:
     house.services.delivery.subscribe([target.name])
     leases.take([target.name], "node")
-    lane = Lane(target, "node", house.app.app_context)
+    lane = Lane(target, "node", house.app.app_context, suspects)
     lane.open()
     return lane
 

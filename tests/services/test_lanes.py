@@ -2,7 +2,7 @@
 
 import threading
 import time
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from tests.services.lane import Listener, all_due, badly, deliveries, go_on, lane_of, states, well
+from tests.services.lane import Listener, all_due, badly, deliveries, go_on, lane_of, log_end, states, well
 from tests.support.app import House
 from webapp import db
 from webapp.db import EventRow, table
@@ -279,3 +279,49 @@ def test_a_log_that_grows_without_anything_to_tell_is_not_written_down_all_the_t
     lane._committed -= lanes.CURSOR_SECONDS
     lane.step()
     assert position(inside) > before
+
+
+def test_a_database_that_fails_for_a_moment_takes_no_tries_away(
+    inside: House, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listener.outcome = badly
+    lane = lane_of(inside, listener)
+    for _ in range(lanes.READ_AHEAD):  # as many as are looked for at once
+        inside.upload()
+    go_on(lane)
+    listener.outcome = well
+
+    def fail(*_: object) -> Any:
+        raise sa.exc.OperationalError("SELECT", {}, Exception("the connection is lost"))
+
+    all_due(inside)
+    with monkeypatch.context() as broken:
+        broken.setattr(rows, "waiting", fail)
+        lane.wake(log_end())
+        for _ in range(50):
+            with suppress(sa.exc.OperationalError):  # as Lane.run does
+                lane.step(look=True)
+            time.sleep(0.002)
+    inside.write(sa.update(deliveries).values(state="waiting", due_at=datetime.now(UTC)))
+    time.sleep(lanes.RETRY_COMMIT_SECONDS)
+    go_on(lane)
+    assert set(states(inside)) == {"delivered"}
+
+
+def test_what_an_admin_wants_tried_again_is_found_though_nothing_was_waiting(
+    inside: House, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lanes, "IDLE_LOOK_SECONDS", 0.05)
+    listener.outcome, listener.delays = badly, []
+    lane = lane_of(inside, listener)
+    inside.upload()
+    go_on(lane)
+    assert states(inside) == ["parked"]
+    listener.outcome = well
+    inside.write(sa.update(deliveries).values(state="waiting", attempts=0, due_at=datetime.now(UTC)))
+    time.sleep(0.1)
+    until = time.monotonic() + 10
+    while states(inside) != ["delivered"] and time.monotonic() < until:
+        lane.step()
+        time.sleep(0.01)
+    assert states(inside) == ["delivered"]

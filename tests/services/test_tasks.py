@@ -196,3 +196,15 @@ def lapse(house: House) -> None:
 def only(service: TaskService) -> TaskOut:
     (shown,) = service.overview()
     return shown
+
+
+def test_a_worker_that_was_silent_so_long_that_it_is_forgotten_is_told_to_join_again(inside: House) -> None:
+    service = inside.services.tasks
+    join(inside, "a", task("recover", per_node=True))
+    assert service.beat("a", [])
+    inside.write(sa.update(nodes).values(seen_at=datetime.now(UTC) - rules.GONE))
+    service.forget_gone()
+    assert not service.beat("a", [])
+    join(inside, "a", task("recover", per_node=True))
+    assert service.beat("a", [])
+    assert [each.name for each in service.overview()] == ["recover@a"]

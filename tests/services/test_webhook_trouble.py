@@ -6,12 +6,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.services.lane import in_log
 from tests.support.app import House
 from tests.support.hooks import Hook, closed_port, due, made, sent, serving, tell
 from webapp.contracts.events import Event, WebhookPaused
 from webapp.db import table
 from webapp.models import Delivery, Webhook
 from webapp.services.webhooks import schedule
+from webapp.services.webhooks import target as targeting
 from webapp.services.webhooks.views import CAUSES, WebhookOut
 
 UPLOADED, DELETED = "file_storage.file.uploaded", "file_storage.file.deleted"
@@ -246,3 +248,20 @@ def test_a_pause_that_the_other_side_asks_for_is_kept(hooks: House, hook: Hook, 
     assert 119 <= (waiting.due_at - waiting.created_at).total_seconds() <= 125
     assert len(hook.messages) == 1
     assert hooks.services.webhooks.targets()[0].width() == 0
+
+
+def test_an_address_that_is_gone_is_asked_again_where_nobody_wrote_that_down(
+    hooks: House, hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease was lost meanwhile, say, or the answer came when the call had been given up."""
+    made(hooks, hook.url, UPLOADED)
+    hooks.upload()
+    with hooks.app.app_context():
+        [target] = hooks.services.webhooks.targets()
+        hook.answer = 410
+        assert target.call("", in_log(0, ["FileUploaded"])[0], 1).cause == "gone"
+        assert target.width() == 0
+        monkeypatch.setattr(targeting, "GONE_SECONDS", 0.0)
+        monkeypatch.setattr(schedule, "rest", lambda _failures: 0.0)
+        target.call("", in_log(0, ["FileUploaded"])[0], 1)
+        assert target.width() > 0

@@ -30,3 +30,17 @@ class PluginListOut:
 )
 def list_plugins() -> Response:
     return answers.json(PluginListOut(items=services().plugins.overview(caller())))
+
+
+@blueprint.post("/<name>/retry")
+@permission(Permission.SYSTEM)
+@describe(
+    summary="Try again what a plugin failed at too often",
+    details="All its `parked` calls wait again, with attempts as for new ones. They are made as soon as a background "
+    "worker has the plugin loaded. Those whose event is not kept any more stay parked.",
+    answers={202: PluginOut},
+    errors=("not_found",),
+)
+def retry(name: str) -> Response:
+    services().plugins.retry(caller(), name)
+    return answers.json(services().plugins.get(caller(), name), 202)

@@ -20,20 +20,26 @@ def settings() -> None:
 
 
 @settings.command("get")
-@click.argument("module", default=FILE_STORAGE)
+@click.argument("module", required=False)
 @click.argument("name", required=False)
-def settings_get(module: str, name: str | None) -> None:
-    """Show the settings of MODULE, or only NAME. Secrets are never shown, only whether they are set."""
+def settings_get(module: str | None, name: str | None) -> None:
+    """Show all settings, those of MODULE, or only NAME. Secrets are never shown, only whether they are set.
+
+    Without MODULE, each line begins with its module, as `stowage settings set` takes it.
+    """
     with app().app_context():
-        view = services().settings.view(module)
-    found = [each for each in view.fields if name in (None, each.field.name)]
+        service = services().settings
+        modules = [each.name for each in service.modules()] if module is None else [module]
+        views = [service.view(each) for each in modules]
+    found = [(view.name, each) for view in views for each in view.fields if name in (None, each.field.name)]
     if not found:
         raise NotFoundError(f"no setting {name!r}")
-    for each in found:
+    for of_module, each in found:
         text = ("(set)" if each.is_set else "(not set)") if each.field.secret else orjson.dumps(each.value).decode()
         remark = f"  # set by {each.pinned}" if each.pinned else ""
         remark += f"  # {t(f'settings.problems.{each.problem}')}" if each.problem else ""
-        click.echo(f"{each.field.name} = {text}{remark}")
+        before = f"{of_module} " if module is None else ""
+        click.echo(f"{before}{each.field.name} = {text}{remark}")
 
 
 @settings.command("set")

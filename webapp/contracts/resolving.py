@@ -9,17 +9,24 @@ import ipaddress
 import socket
 import threading
 import time
+from collections import Counter
 from typing import Any
 
 Found = list[tuple[socket.AddressFamily, tuple[Any, ...]]]
 
 
 class Resolver:
-    """Asks at most ``most`` questions at a time; those that nobody waits for any more count until they end."""
+    """Asks at most ``most`` questions at a time; those that nobody waits for any more count until they end.
 
-    def __init__(self, most: int) -> None:
+    Of them at most ``most_each`` (None: all) are about one name: one whose server is silent leaves room for others.
+    """
+
+    def __init__(self, most: int, most_each: int | None = None) -> None:
         """Begin with none."""
-        self._free = threading.BoundedSemaphore(most)
+        self._most = most
+        self._most_each = most_each or most
+        self._asking: Counter[str] = Counter()
+        self._ended = threading.Condition()
 
     def find(self, host: str, port: int, seconds: float) -> Found:
         """The addresses of a host, for connections.
@@ -30,14 +37,16 @@ class Resolver:
         if _is_address(host):
             return _asked(host, port)
         until = time.monotonic() + seconds
-        if not self._free.acquire(timeout=max(0.0, seconds)):
-            raise TimeoutError("too many names are being resolved")
+        with self._ended:
+            if not self._ended.wait_for(lambda: self._may_ask(host), max(0.0, seconds)):
+                raise TimeoutError("too many names are being resolved")
+            self._asking[host] += 1
         answers: list[Found | OSError] = []
         thread = threading.Thread(target=self._ask, args=(host, port, answers), name="resolve", daemon=True)
         try:
             thread.start()
         except BaseException:
-            self._free.release()
+            self._end(host)
             raise
         thread.join(max(0.0, until - time.monotonic()))
         if not answers:
@@ -52,7 +61,16 @@ class Resolver:
         except OSError as exc:
             answers.append(exc)
         finally:
-            self._free.release()
+            self._end(host)
+
+    def _may_ask(self, host: str) -> bool:
+        return self._asking.total() < self._most and self._asking[host] < self._most_each
+
+    def _end(self, host: str) -> None:
+        with self._ended:
+            self._asking[host] -= 1
+            self._asking += Counter()  # forgets those at zero
+            self._ended.notify_all()
 
 
 def _asked(host: str, port: int) -> Found:

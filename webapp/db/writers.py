@@ -9,6 +9,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -75,6 +76,7 @@ class SqliteWriters:
         self._waiting = 0
         self._batch: _Batch | None = None
         self._lock_fd = _open_lock_file(engine.url.database)
+        _all.add(self)
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
@@ -184,6 +186,12 @@ class SqliteWriters:
             # The driver's rollback does nothing where no transaction is open any more.
             batch.connection.close()
 
+    def reopen_lock(self) -> None:
+        """In a process that was forked: its copy would hold the lock after the one that has taken it is killed."""
+        if self._lock_fd is not None:
+            os.close(self._lock_fd)
+            self._lock_fd = _open_lock_file(self._engine.url.database)
+
     def _unlock(self) -> None:
         if self._lock_fd is not None:
             fcntl.flock(self._lock_fd, fcntl.LOCK_UN)
@@ -206,6 +214,15 @@ def _copied(error: BaseException) -> BaseException:
 
 
 _writers_lock = threading.Lock()
+_all: weakref.WeakSet[SqliteWriters] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for each in list(_all):
+        each.reopen_lock()
+
+
+os.register_at_fork(after_in_child=_forked)
 
 
 def writers() -> ServerWriters | SqliteWriters:

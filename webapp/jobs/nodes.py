@@ -2,10 +2,13 @@
 
 import contextlib
 import fcntl
+import logging
 import os
 import secrets
 import socket
 from pathlib import Path
+
+log = logging.getLogger(__name__)
 
 LONGEST_HOST = 80
 
@@ -30,6 +33,17 @@ def lock(instance_dir: Path) -> int | None:
         os.close(fd)
         return None
     return fd
+
+
+def mark_running(path: Path) -> bool:
+    """Leave a mark that goes when the worker ends; whether one was left by a worker that ended without a word."""
+    try:
+        path.touch(exist_ok=False)
+    except FileExistsError:
+        return True
+    except OSError:
+        log.warning("it cannot be noted that the worker runs", exc_info=True)
+    return False
 
 
 def _mark(path: Path) -> str:

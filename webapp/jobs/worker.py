@@ -1,5 +1,6 @@
 """The background worker: the process that runs tasks and tells subscribers of events."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -20,6 +21,7 @@ from webapp.jobs.runner import Runner
 from webapp.jobs.subscribers import installed, subscribe_plugins, targets
 from webapp.services import Services
 from webapp.services.delivery.dispatcher import Dispatcher
+from webapp.services.delivery.suspects import Suspects
 from webapp.services.tasks import BEAT_SECONDS
 
 log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class _Worker:
         self._stopped = threading.Event()
         self._grace = Environment(os.environ).integer("STOWAGE_GRACEFUL_SECONDS", 30, least=1)
         self._node = nodes.node_of(self._config.instance_dir)
+        self._running_mark = self._config.instance_dir / "worker.running"
         self._tasks = tasks_of(self._services, lambda: installed(app))
         self._runner = Runner(app, self._node, self._tasks)
 
@@ -61,9 +64,9 @@ class _Worker:
         consumers = self._until(self._ready, TRY_AGAIN_SECONDS) if lock is not None else None
         if consumers is None:
             return 0
-        dispatcher = Dispatcher(
-            lambda: targets(self._app), self._node, self._app.app_context, self._app.extensions["stowage_bell"]
-        )
+        suspects = Suspects(self._config.instance_dir / "calls.json", careful=nodes.mark_running(self._running_mark))
+        bell = self._app.extensions["stowage_bell"]
+        dispatcher = Dispatcher(lambda: targets(self._app), self._node, self._app.app_context, bell, suspects)
         threading.Thread(target=self._beat, name="heart", daemon=True).start()
         for consumer in consumers:
             consumer.start()
@@ -128,7 +131,8 @@ class _Worker:
         while not self._stopped.wait(BEAT_SECONDS):
             try:
                 with self._app.app_context():
-                    self._services.tasks.beat(self._node, self._runner.running())
+                    if not self._services.tasks.beat(self._node, self._runner.running()):
+                        self._join()
             except Exception:
                 log.exception("the worker cannot say that it is alive")
 
@@ -154,6 +158,8 @@ class _Worker:
         left = self._runner.running()
         if left:
             log.warning("tasks were cut off", extra={"tasks": ", ".join(left)})
+        with contextlib.suppress(OSError):
+            self._running_mark.unlink()
         log.info("background worker stopped", extra={"node": self._node, "pid": os.getpid()})
         logging.shutdown()
         # Threads that hang in a plugin or in a network call would keep the process, or crash it at its end.

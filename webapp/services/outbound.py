@@ -239,7 +239,7 @@ def _is_this_machine(host: str) -> bool:
     return host == "localhost" or host.endswith(".localhost")  # RFC 6761, section 6.3
 
 
-_names = Resolver(16)
+_names = Resolver(16, 2)
 
 
 def _resolved(endpoint: _Endpoint, seconds: float) -> Found:

@@ -1,5 +1,6 @@
 """What was loaded beside the frame of Stowage: its own modules, plugins and backends of others, and how they fare."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,9 @@ from webapp.services.checks import CheckOut, UploadChecks
 from webapp.services.delivery import targets
 from webapp.services.delivery.results import PARKED, WAITING
 from webapp.services.delivery.service import DeliveryService, SubscriberOut
+from webapp.services.errors import NotFoundError
+
+log = logging.getLogger(__name__)
 
 _deliveries = table(Delivery)
 
@@ -143,6 +147,33 @@ class PluginService:
         found += [_as_out(_stranger(name), about, stuck, []) for name, about in told.items()]
         order = (PLUGIN, BACKEND, STRANGER, BUILT_IN)
         return sorted(found, key=lambda each: (not each.troubled, order.index(each.kind), each.title.casefold()))
+
+    def get(self, caller: Caller, name: str) -> PluginOut:
+        """One plugin, also one that was told of events once and is not loaded here.
+
+        Raises:
+            ForbiddenError: the caller may not see it.
+            NotFoundError: there is no plugin of this name; modules of Stowage and backends are none.
+        """
+        # A name may be used twice, but only one of them is told of events.
+        found = [each for each in self.overview(caller) if each.name == name and each.kind in (PLUGIN, STRANGER)]
+        if not found:
+            raise NotFoundError(f"no plugin {name!r}")
+        return max(found, key=lambda each: each.delivery is not None)
+
+    def retry(self, caller: Caller, name: str) -> int:
+        """Have a plugin told again of events that it failed at too often; returns how many calls that makes.
+
+        One that is not loaded now is told when it is. Events that are not kept any more stay parked.
+
+        Raises:
+            ForbiddenError: the caller may not.
+            NotFoundError: there is no plugin of this name.
+        """
+        self.get(caller, name)
+        count = self._delivery.retry_parked(f"{targets.PLUGIN}{name}")
+        log.info("a plugin is told again of what it failed at", extra={"plugin": name, "count": count})
+        return count
 
     @staticmethod
     def _stuck(names: Iterable[str]) -> dict[tuple[str, str, str], int]:

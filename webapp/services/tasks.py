@@ -117,13 +117,17 @@ class TaskService:
             tx.execute(sa.update(_tasks).where(_tasks.c.name.in_(rows)).values(due_at=now))
             tx.execute(sa.update(_tasks).where(_tasks.c.holder == node).values(lease_until=now - LEASE))
 
-    def beat(self, node: str, running: Iterable[str]) -> None:
-        """Say that the worker of this node is alive, and keep what it is running."""
+    def beat(self, node: str, running: Iterable[str]) -> bool:
+        """Say that the worker of this node is alive, and keep what it is running.
+
+        False where it was so long silent that it is forgotten: it has to :meth:`join` again.
+        """
         now = datetime.now(UTC)
         mine = sa.and_(_tasks.c.holder == node, _tasks.c.name.in_(sorted(running)))
         with db.transaction() as tx:
-            tx.execute(sa.update(_nodes).where(_nodes.c.id == node).values(seen_at=now))
+            known = tx.execute(sa.update(_nodes).where(_nodes.c.id == node).values(seen_at=now)).rowcount
             tx.execute(sa.update(_tasks).where(mine).values(lease_until=now + LEASE))
+        return bool(known)
 
     def due(self, names: Sequence[str]) -> list[str]:
         """Which of these are to be run now, the longest waiting first."""

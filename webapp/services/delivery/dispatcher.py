@@ -10,6 +10,7 @@ from webapp import db
 from webapp.events import Bell
 from webapp.services.delivery import event_log, leases
 from webapp.services.delivery.lanes import Context, Lane
+from webapp.services.delivery.suspects import Suspects
 from webapp.services.delivery.targets import Target
 
 log = logging.getLogger(__name__)
@@ -25,9 +26,15 @@ class Dispatcher:
     """Runs one lane for each target that this process has the lease of."""
 
     def __init__(
-        self, targets: Callable[[], list[Target]], holder: str, context: Context, bell: Bell | None = None
+        self,
+        targets: Callable[[], list[Target]],
+        holder: str,
+        context: Context,
+        bell: Bell | None = None,
+        suspects: Suspects | None = None,
     ) -> None:
         """``targets()`` is asked again and again; ``holder`` names this node, ``context()`` is of the application."""
+        self._suspects = suspects
         self._targets = targets
         self._holder = holder
         self._context = context
@@ -141,7 +148,7 @@ class Dispatcher:
             lane.target = wanted.get(name, lane.target)
 
     def _begin(self, target: Target) -> None:
-        lane = Lane(target, self._holder, self._context)
+        lane = Lane(target, self._holder, self._context, self._suspects)
         thread = threading.Thread(target=self._lane, args=(lane,), name=f"lane {target.name}", daemon=True)
         self._lanes[target.name] = lane, thread
         thread.start()

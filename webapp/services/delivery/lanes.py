@@ -7,19 +7,21 @@ not written down is told again.
 
 import contextlib
 import logging
+import math
 import queue
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from webapp import db
 from webapp.services.delivery import event_log, leases, results, rows
 from webapp.services.delivery.calls import Calls
-from webapp.services.delivery.results import Result, Retried
-from webapp.services.delivery.targets import Logged, Outcome, Target
+from webapp.services.delivery.results import Result
+from webapp.services.delivery.suspects import CAREFUL_CALLS, Suspects
+from webapp.services.delivery.targets import Outcome, Target
+from webapp.services.delivery.window import Call, Unit, Window
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +30,10 @@ BATCH = 50
 COMMIT_SECONDS = 0.2
 LOOK_SECONDS = 1.0
 """How often a lane looks for deliveries that are due again."""
+COUNT_SECONDS = 5.0
+"""How often deliveries that wait are counted anew where they are many."""
+IDLE_LOOK_SECONDS = 5.0
+"""How often it does where none waits that it knows of: somebody may have wanted one to be tried again."""
 RETRY_COMMIT_SECONDS = 1.0
 MOST_HUNG = 4
 """So many calls of one receiver may hang; after that it is not called any more until some return."""
@@ -36,6 +42,8 @@ STUCK_SECONDS = 30.0
 MOST_WAITING = 1000
 """A receiver that so many events wait for is not tried again for further ones; for one that hangs, the rest stays in
 the log."""
+CRASHED = "crashed"
+"""Cause of an attempt in which the worker died."""
 CURSOR_SECONDS = 5.0
 """How often it is written down that the log went on without anything to tell."""
 
@@ -46,49 +54,18 @@ class LeaseLostError(Exception):
     """Another process tells this subscriber now."""
 
 
-@dataclass(slots=True, eq=False)
-class _Unit:
-    """An event that is being told, for the first time or (``retried``) again."""
-
-    logged: Logged
-    receivers: tuple[str, ...]
-    retried: Retried | None = None
-    open: int = 0
-    """Calls whose outcome is not known yet."""
-
-
-@dataclass(slots=True, eq=False)
-class _Call:
-    unit: _Unit
-    receiver: str
-    started: float
-    given_up: bool = False
-
-
-@dataclass(slots=True)
-class _Window:
-    """What was read and is not written down yet."""
-
-    ready: deque[_Unit] = field(default_factory=deque)
-    busy: set[str] = field(default_factory=set)
-    """Ordering keys of which an event is being told."""
-    open: dict[int, _Unit] = field(default_factory=dict)
-    """Fresh events by their place."""
-    retrying: set[int] = field(default_factory=set)
-    calls: set[_Call] = field(default_factory=set)
-    results: list[Result] = field(default_factory=list)
-
-
 class Lane:
     """Tells one target. All methods but ``wake`` and ``stop`` belong to one thread."""
 
-    def __init__(self, target: Target, holder: str, context: Context) -> None:
+    def __init__(self, target: Target, holder: str, context: Context, suspects: Suspects | None = None) -> None:
         """Tell ``target`` while ``holder`` has its lease; calls run inside ``context()``."""
         self.target = target
         self._holder = holder
         self._context = context
+        self._suspects = suspects or Suspects()
+        self._careful = CAREFUL_CALLS if target.is_foreign and self._suspects.careful else 0
         self._calls = Calls(f"tell {target.name}")
-        self._done: queue.SimpleQueue[tuple[_Call, Outcome]] = queue.SimpleQueue()
+        self._done: queue.SimpleQueue[tuple[Call, Outcome]] = queue.SimpleQueue()
         self._awake = threading.Event()
         self._stopping = threading.Event()
         self._end = 0
@@ -98,12 +75,14 @@ class Lane:
         self._committed = 0.0
         self._commit_again = 0.0
         self._looked = 0.0
-        self._window = _Window()
+        self._is_more_due = False
+        self._window = Window()
         self._is_open = False
         self.stuck_since: float | None = None
         """Since when (:func:`time.monotonic`) a receiver cannot be called: too many of its calls have not returned."""
         self._position = self._read_to = 0
         self._waiting = rows.Waiting()
+        self._is_counted, self._counted_at = False, -math.inf
 
     # --- from other threads ---------------------------------------------------------
 
@@ -157,7 +136,8 @@ class Lane:
         if position is None:
             raise LeaseLostError(self.target.name)
         self._position = self._read_to = position
-        self._waiting = rows.waiting(self.target.name)
+        self._is_counted, self._counted_at = False, -math.inf
+        self._count()
         self._is_open = True
 
     def step(self, *, look: bool = False) -> bool:
@@ -194,7 +174,7 @@ class Lane:
     # Beginning
 
     def _fill(self) -> None:
-        width = min(self.target.width(), self.target.concurrency)
+        width = min(self.target.width(), 1 if self._careful else self.target.concurrency)
         if width <= 0 or len(self._window.results) > 4 * BATCH:
             return
         if len(self._window.ready) < READ_AHEAD // 2 and self._end > self._read_to:
@@ -209,32 +189,37 @@ class Lane:
             self.target.refresh(connection)
             found = event_log.read(connection, self._read_to, READ_AHEAD, self.target.wanted, end)
         for logged in found:
-            unit = _Unit(logged, self.target.receivers(logged.name))
+            unit = Unit(logged, self.target.receivers(logged.name))
             self._window.open[logged.position] = unit
             self._window.ready.append(unit)
         self._read_to = found[-1].position if len(found) == READ_AHEAD else end
 
     def _look_for_due(self) -> None:
         self._looked = time.monotonic()
-        due: list[_Unit] = []
-        for logged, retried in rows.due(self.target.name, READ_AHEAD // 4):
+        self._count()
+        due: list[Unit] = []
+        found = rows.due(self.target.name, READ_AHEAD)
+        self._is_more_due = len(found) == READ_AHEAD
+        for logged, retried in found:
             if retried.seq in self._window.retrying:
                 continue
             if logged is None:
                 rows.park(retried.seq, "pruned")
                 self._waiting.add(retried.receiver, retried.ordering_key, -1)
                 continue
-            self._window.retrying.add(retried.seq)
-            due.append(_Unit(logged, (retried.receiver,), retried))
+            due.append(Unit(logged, (retried.receiver,), retried))
+        self._window.retrying.update(unit.retried.seq for unit in due if unit.retried is not None)
         # Before all that is fresh: they have waited, and while one call is made at a time each has to count.
         self._window.ready.extendleft(reversed(due))
 
     def _may_look(self, *, at_once: bool) -> bool:
-        due = at_once or time.monotonic() - self._looked >= LOOK_SECONDS
-        is_busy = any(unit.retried is not None for unit in self._window.ready)
-        return due and not is_busy and (self.target.keeps_all or self._waiting.any())
+        ago = time.monotonic() - self._looked
+        waits = self.target.keeps_all or self._waiting.any()
+        more = self._is_more_due and not self._window.retrying
+        due = at_once or more or ago >= (LOOK_SECONDS if waits else IDLE_LOOK_SECONDS)
+        return due and not any(unit.retried is not None for unit in self._window.ready)
 
-    def _next(self) -> _Unit | None:
+    def _next(self) -> Unit | None:
         """The first unit whose key is free; none passes an earlier one of its key."""
         taken, holds = set(self._window.busy), self._holds()
         for index, unit in enumerate(self._window.ready):
@@ -252,11 +237,13 @@ class Lane:
         """Whether to go no further in the log: a receiver that cannot be called has as many rows as it may have."""
         return any(self._is_stuck(each) and self._waiting.of(each) >= MOST_WAITING for each in self._hung)
 
-    def _begin(self, unit: _Unit) -> None:
+    def _begin(self, unit: Unit) -> None:
         key, called = unit.logged.ordering_key, []
         for receiver in unit.receivers:
             if unit.retried is None and self._waiting.has(receiver, key):
                 self._record(unit, receiver, None)
+            elif self._suspects.has_killed(self.target.name, receiver, unit.logged.event_id):
+                self._record(unit, receiver, _failed(CRASHED, "the background worker died in this call"))
             elif self._is_stuck(receiver):
                 self._record(unit, receiver, None, STUCK_SECONDS)
             else:
@@ -266,13 +253,19 @@ class Lane:
             self._close(unit)
             return
         self._window.busy.add(key)
+        if careful := self._careful > 0 or (unit.retried is not None and unit.retried.cause == CRASHED):
+            self._careful = max(0, self._careful - 1)
         for receiver in called:
-            call = _Call(unit, receiver, time.monotonic())
+            # A careful one waits for its turn first.
+            call = Call(unit, receiver, math.inf if careful else time.monotonic(), careful)
             self._window.calls.add(call)
             self._calls.start(lambda call=call: self._call(call))  # type: ignore[misc]
 
-    def _call(self, call: _Call) -> None:
+    def _call(self, call: Call) -> None:
         """In a thread of its own."""
+        if call.is_careful:
+            self._suspects.begin(self.target.name, call.receiver, call.unit.logged.event_id)
+            call.started = time.monotonic()
         attempt = 1 if call.unit.retried is None else call.unit.retried.attempts + 1
         try:
             with self._context():
@@ -308,9 +301,10 @@ class Lane:
             )
             self._end_call(call, _failed("timeout", f"no end after {self.target.patience:g} seconds"))
 
-    def _end_call(self, call: _Call, outcome: Outcome) -> None:
+    def _end_call(self, call: Call, outcome: Outcome) -> None:
         unit = call.unit
         unit.open -= 1
+        self._suspects.end(self.target.name, call.receiver, unit.logged.event_id)
         if outcome.held:
             self._window.busy.discard(unit.logged.ordering_key)
             self._window.ready.appendleft(unit)
@@ -320,11 +314,11 @@ class Lane:
             self._window.busy.discard(unit.logged.ordering_key)
             self._close(unit)
 
-    def _close(self, unit: _Unit) -> None:
+    def _close(self, unit: Unit) -> None:
         if unit.retried is None:
             self._window.open.pop(unit.logged.position, None)
 
-    def _record(self, unit: _Unit, receiver: str, outcome: Outcome | None, delay: float | None = None) -> None:
+    def _record(self, unit: Unit, receiver: str, outcome: Outcome | None, delay: float | None = None) -> None:
         if outcome is not None and not outcome.ok:
             tried = 1 if unit.retried is None else unit.retried.attempts + 1
             first = (unit.retried and unit.retried.first_tried_at) or outcome.at
@@ -335,7 +329,6 @@ class Lane:
         self._window.results.append(result)
         if unit.retried is None and result.state == results.WAITING:
             self._waiting.add(receiver, unit.logged.ordering_key)
-        # Those that end are counted anew once that is written down: they may never have been counted (a replay).
 
     # Writing down
 
@@ -366,10 +359,19 @@ class Lane:
             if not held or not results.write(tx, self.target, batch, position, hung_since):
                 raise LeaseLostError(self.target.name)
         self._window.results = []
-        if any(result.retried is not None for result in batch):
-            self._waiting = rows.waiting(self.target.name)
-        self._window.retrying -= {result.retried.seq for result in batch if result.retried is not None}
+        again = {result.retried.seq for result in batch if result.retried is not None}
+        self._window.retrying -= again
         self._position, self._told_hung, self._committed = position, hung_since, time.monotonic()
+        self._is_counted = self._is_counted and not again
+        self._count()  # last: the database may fail between the two
+
+    def _count(self) -> None:
+        """Those that were tried again may never have been counted: they are not counted down but anew."""
+        now = time.monotonic()
+        if self._is_counted or (self._waiting.total() > MOST_WAITING and now - self._counted_at < COUNT_SECONDS):
+            return
+        self._waiting = rows.waiting(self.target.name)
+        self._is_counted, self._counted_at = True, now
 
     def _reached(self) -> int:
         """Everything up to here has been told, or waits in a row of its own."""

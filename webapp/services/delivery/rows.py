@@ -109,6 +109,10 @@ class Waiting:
         """How many wait for this receiver."""
         return self._receivers[receiver]
 
+    def total(self) -> int:
+        """How many wait."""
+        return self._receivers.total()
+
     def any(self) -> bool:
         """Whether any waits."""
         return any(count > 0 for count in self._receivers.values())
@@ -155,6 +159,7 @@ def _retried(row: Any) -> Retried:
         ordering_key=row.ordering_key,
         attempts=row.attempts,
         first_tried_at=row.first_tried_at,
+        cause=row.cause,
     )
 
 

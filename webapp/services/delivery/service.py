@@ -3,12 +3,13 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from webapp import db
-from webapp.db import table
+from webapp.db import EventRow, table
 from webapp.models import Delivery, Subscriber, Webhook
 from webapp.services.delivery import event_log, results, rows
 from webapp.services.delivery.targets import PLUGIN, WEBHOOK
@@ -16,7 +17,12 @@ from webapp.services.delivery.targets import PLUGIN, WEBHOOK
 _subscribers = table(Subscriber)
 _deliveries = table(Delivery)
 _webhooks = table(Webhook)
+_events = table(EventRow)
 
+is_logged = sa.exists().where(_events.c.seq == _deliveries.c.event_seq)
+"""Whether the event of a delivery is kept: else there is nothing to tell again."""
+MOST_AT_ONCE = 2000
+"""Deliveries that one transaction makes wait again: on SQLite nobody else writes meanwhile."""
 AWAY = timedelta(hours=3)
 """Workers say each hour which plugins they have."""
 
@@ -41,6 +47,11 @@ class SubscriberOut:
     hung_since: datetime | None
     paused: bool
     """Nobody tells it now, on purpose: a webhook that is paused, a plugin that no worker has had for hours."""
+
+
+def due_now() -> dict[str, Any]:
+    """What a delivery is that ended, or waits for longer, and is to be tried at once."""
+    return {"state": results.WAITING, "due_at": datetime.now(UTC), "finished_at": None}
 
 
 class DeliveryService:
@@ -80,6 +91,35 @@ class DeliveryService:
                 )
                 for row in connection.execute(_overview)
             ]
+
+    def retry_parked(self, name: str) -> int:
+        """Let what a subscriber failed at too often wait again, as if never tried; returns how many deliveries that is.
+
+        What is not in the log any more stays parked. Each batch is a transaction of its own: after an interruption,
+        another call does the rest.
+        """
+        with db.read() as connection:
+            # Not further: where everything fails, there would always be more.
+            last = connection.execute(sa.select(sa.func.max(_deliveries.c.seq))).scalar() or 0
+        batch = _retried(name, 0, last)
+        done = len(batch)
+        while len(batch) == MOST_AT_ONCE:
+            batch = _retried(name, batch[-1], last)
+            done += len(batch)
+        return done
+
+
+def _retried(name: str, after: int, last: int) -> list[int]:
+    """Numbers of some parked deliveries that wait from now on: the first ones, since their events come first."""
+    parked = sa.and_(_deliveries.c.subscriber == name, _deliveries.c.state == results.PARKED, is_logged)
+    some = sa.select(_deliveries.c.seq).where(parked, _deliveries.c.seq > after, _deliveries.c.seq <= last)
+    # What is locked is on its way to be removed, or to wait by another request: neither is waited for, in no circle.
+    some = some.order_by(_deliveries.c.seq).limit(MOST_AT_ONCE).with_for_update(skip_locked=True)
+    with db.transaction() as tx:
+        found = list(tx.execute(some).scalars())
+        anew = {**due_now(), "attempts": 0, "first_tried_at": None}
+        tx.execute(sa.update(_deliveries).where(_deliveries.c.seq.in_(found)).values(anew))
+    return found
 
 
 def _count(state: str) -> sa.Label[int]:

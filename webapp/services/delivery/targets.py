@@ -65,6 +65,8 @@ class Target(Protocol):
     """Seconds after which a call is taken for hung; the next events do not wait for it any longer."""
     keeps_all: bool
     """Whether deliveries that succeeded stay as rows too."""
+    is_foreign: bool
+    """Whether its calls run code of somebody else in this process, which may end it."""
 
     def refresh(self, connection: Connection) -> None:
         """Read what the database says of it now. Called before events are read: none is judged by older wishes."""

@@ -5,6 +5,7 @@ whether something is missing.
 """
 
 import logging
+import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
@@ -24,8 +25,8 @@ log = logging.getLogger(__name__)
 
 MODULE = "activity"
 BATCH = 500
-MOST_BATCHES = 100
-"""So many in one run: what is left is for the next one."""
+MOST_SECONDS = 60.0
+"""So long one run may take for each kind of rows: what is left is for the next one."""
 GONE = timedelta(days=30)
 """A plugin that is not installed any more, or a webhook that is paused, is waited for so long."""
 
@@ -117,8 +118,8 @@ class UpkeepService:
 
 
 def _in_batches(prune: Callable[[], int], full: int | None = None) -> int:
-    total = 0
-    for _ in range(MOST_BATCHES):
+    total, until = 0, time.monotonic() + MOST_SECONDS
+    while time.monotonic() < until:
         pruned = prune()
         total += pruned
         if pruned < (full or BATCH):

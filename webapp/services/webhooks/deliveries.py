@@ -14,6 +14,7 @@ from webapp.models import Delivery, DeliveryAttempt
 from webapp.services.delivery import message
 from webapp.services.delivery.results import DELIVERED, WAITING
 from webapp.services.delivery.rows import is_behind
+from webapp.services.delivery.service import due_now, is_logged
 from webapp.services.delivery.targets import Logged, Outcome
 from webapp.services.errors import ConflictError, NotFoundError
 from webapp.services.webhooks.views import AttemptOut, DeliveryOut, DeliveryPage
@@ -66,9 +67,9 @@ def replay(tx: db.Transaction, subscriber: str, delivery_id: UUID) -> DeliveryOu
         ConflictError: there is nothing to send.
     """
     row = _row(tx.connection, subscriber, delivery_id, to_change=True)
-    if tx.execute(sa.select(_events.c.seq).where(_events.c.seq == row.event_seq)).first() is None:
+    if tx.execute(sa.select(_deliveries.c.seq).where(_deliveries.c.seq == row.seq, is_logged)).first() is None:
         raise ConflictError("a test, or an event that is not kept any more")
-    values: dict[str, Any] = {"state": WAITING, "due_at": datetime.now(UTC), "finished_at": None}
+    values = due_now()
     if row.state != WAITING:
         values["first_tried_at"] = None  # it has its day again
     tx.execute(sa.update(_deliveries).where(_deliveries.c.seq == row.seq).values(values))

@@ -23,6 +23,9 @@ from webapp.services.webhooks.sending import Sender
 
 log = logging.getLogger(__name__)
 
+GONE_SECONDS = 60.0
+"""So long nothing is sent after a 410, for that to be written down; it may get lost on its way, with a lease."""
+
 _webhooks = table(Webhook)
 
 
@@ -32,6 +35,7 @@ class WebhookTarget:
     concurrency = 8
     patience = 20.0
     keeps_all = True
+    is_foreign = False
 
     def __init__(self, row: Any, sender: Sender) -> None:
         """Send to the address of this row."""
@@ -43,7 +47,7 @@ class WebhookTarget:
         self._failures = self._noted = row.failures
         self._rests_until = 0.0
         self._asked_until = 0.0
-        self._is_gone = False
+        self._gone_until = 0.0
         self._is_deleted = False
         self.wanted = message.names_of(row.types)
 
@@ -53,7 +57,7 @@ class WebhookTarget:
             before, self._row = self._row, row
             self.wanted = message.names_of(row.types)
             if row.updated_at != before.updated_at:
-                self._is_gone = False
+                self._gone_until = 0.0
             if row.failures < self._noted or row.url != before.url:
                 # A message got through, or somebody wants it to be tried at once.
                 self._failures, self._rests_until, self._asked_until = row.failures, 0.0, 0.0
@@ -100,9 +104,9 @@ class WebhookTarget:
     def width(self) -> int:
         """None while it is paused or rests, one at a time while it seems to be down."""
         with self._lock:
-            if self._row.paused_reason is not None or self._is_gone or self._is_deleted:
+            if self._row.paused_reason is not None or self._is_deleted:
                 return 0
-            if time.monotonic() < max(self._rests_until, self._asked_until):
+            if time.monotonic() < max(self._rests_until, self._asked_until, self._gone_until):
                 return 0
             return 1 if self._failures >= schedule.RESTS_AFTER else self.concurrency
 
@@ -140,6 +144,7 @@ class WebhookTarget:
             return
         self._failures += 1
         self._rests_until = now + schedule.rest(self._failures)
-        self._is_gone = self._is_gone or outcome.cause == "gone"
+        if outcome.cause == "gone":
+            self._gone_until = now + GONE_SECONDS
         if outcome.retry_after:
             self._asked_until = now + outcome.retry_after
