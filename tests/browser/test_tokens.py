@@ -51,6 +51,8 @@ def test_a_question_that_is_answered_no_gives_the_focus_back(page: Page) -> None
     page.goto(f"{TOKENS}/new")
     page.get_by_label("Name", exact=True).fill("kept")
     page.keyboard.press("Enter")
+    # It takes the focus a moment after it is there.
+    expect(page.get_by_role("heading", name="is ready")).to_be_focused()
     link = page.get_by_role("link", name="Revoke kept").first
     link.focus()
     page.keyboard.press("Enter")
