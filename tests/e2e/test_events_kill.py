@@ -4,6 +4,7 @@ import os
 import random
 import signal
 import threading
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from webapp.db import EventRow, table
 
 FILES, CLIENTS = 1000, 8
 """Each is uploaded and deleted: 2,000 changes."""
+LEAST_SHOTS = 5
 FILE_EVENTS = ("FileUploaded", "FileDeleted")
 TOLD_WITHIN = 240
 
@@ -155,11 +157,16 @@ def run(servers: list[Server], url: str, recorder: Recorder, at: Receiver) -> No
     progress = Progress()
     with Killer(servers, progress) as killer, ThreadPoolExecutor(CLIENTS) as pool:
         files = list(pool.map(lambda number: change(number, callers, progress), range(FILES)))
-    assert min(killer.shots.values()) >= 5, f"hardly disturbed: {killer.shots}"
+        # On a fast machine it is over before a worker, which comes back more slowly each time, was shot so often.
+        until = time.monotonic() + 120
+        while min(killer.shots.values()) < LEAST_SHOTS and time.monotonic() < until:
+            more = range(len(files), len(files) + CLIENTS)
+            files += pool.map(lambda number: change(number, callers, progress), more)
+    assert min(killer.shots.values()) >= LEAST_SHOTS, f"hardly disturbed: {killer.shots}"
     for server in servers:
         server.wait_until_ready()
     truth = committed(url)
-    assert len(truth) == 2 * FILES
+    assert len(truth) == 2 * len(files)
 
     def all_told() -> bool:
         return all({each[0] for each in heard} >= truth.keys() for heard in (by_plugin(recorder), by_webhook(at)))
