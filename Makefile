@@ -1,8 +1,7 @@
 # The verbs that people and CI share. Needs Python 3.11 or later, make and git; everything else sets itself up in .venv.
 
 VENV ?= .venv
-# One process more than there are processors: many tests wait for something.
-JOBS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)))
+JOBS ?= auto
 ARGS ?=
 HOST = $(STOWAGE_HOST)
 PORT = $(STOWAGE_PORT)

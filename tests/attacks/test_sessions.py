@@ -89,7 +89,8 @@ def test_a_cookie_invented_outside_becomes_no_session(server: Server, new_browse
 @pytest.mark.parametrize(
     "tamper",
     [
-        lambda value: value[:-1] + ("A" if value[-1] != "A" else "B"),
+        # Of the last letter only the upper bits mean something: A to D are the same signature.
+        lambda value: value[:-1] + ("A" if value[-1] not in "ABCD" else "Q"),
         lambda value: ("A" if value[0] != "A" else "B") + value[1:],
         lambda value: value[:-4],
         lambda value: value + "x",

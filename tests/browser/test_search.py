@@ -1,14 +1,15 @@
 """Search, filters, order and pages: the address is the state."""
 
 import re
+from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from tests.browser.looks import in_both_widths, on_desktop, on_phone
 from tests.browser.pages import FILES, TRASH, button, expect_names, link, names, row
 from tests.browser.shelf import SAMPLES, Shelf
-from tests.support.chromium import Look, Visits
+from tests.support.chromium import Look, Visits, Watch
 
 NEWEST_FIRST = list(reversed(SAMPLES))
 
@@ -162,3 +163,29 @@ def test_the_trash_is_searched_from_where_nothing_was_found(page: Page, shelf: S
     expect_names(page, "minutes.txt")
     expect(row(page, shelf.id("minutes.txt"))).to_be_visible()
     assert names(page) == ["minutes.txt"]
+
+
+@on_desktop
+def test_an_older_answer_does_not_take_the_place_of_what_is_said_of_a_search(page: Page, watch: Watch) -> None:
+    """The list is fetched anew after an upload, say, while somebody types; and what they search for fails."""
+    watch.expect("ERR_FAILED")
+    watch.expect("htmx:sendError")
+    late: list[Route] = []
+    page.goto(FILES)
+    page.route(lambda url: "/file-storage/?" in url or url.endswith(FILES), lambda route: hold(route, late))
+    page.evaluate("() => document.dispatchEvent(new CustomEvent('stowage:changed'))")
+    page.wait_for_timeout(100)
+    page.get_by_role("searchbox").fill("minutes")
+    expect(page.get_by_text("The server cannot be reached.").first).to_be_visible()
+    [route] = late
+    with suppress(Error):  # the browser does not want it any more
+        route.continue_()
+    page.wait_for_timeout(500)
+    expect(page.get_by_text("The server cannot be reached.").first).to_be_visible()
+
+
+def hold(route: Route, late: list[Route]) -> None:
+    if "q=" in route.request.url:
+        route.abort()
+    else:
+        late.append(route)

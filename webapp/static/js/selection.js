@@ -86,6 +86,14 @@ export function refresh() {
   reload(list, address.pathname + address.search).finally(() => { refreshing = false; });
 }
 
+/* What somebody asks for themselves comes after this: an older answer must not take its place. */
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  const list = $("#list");
+  if (!refreshing || detail.target !== list || detail.elt === list) return;
+  kept = null;
+  window.htmx.trigger(list, "htmx:abort");
+});
+
 let shown = $("#list");
 document.addEventListener("htmx:afterSettle", () => {
   if (shown === $("#list")) return; // the details, or a menu
