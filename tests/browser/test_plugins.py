@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 
 from tests.browser.axe import assert_accessible
 from tests.browser.pages import PLUGINS, button, scrolls_sideways, toasts
+from tests.support import packages
 from tests.support.chromium import Look, Visits, screenshot
 from tests.support.server import Server, eventually
 
@@ -51,10 +52,7 @@ def installed(at: Path) -> dict[str, str]:
     shutil.copytree(SAMPLE, at, ignore=shutil.ignore_patterns("__pycache__"))
     (at / "broken_plugins.py").write_text(CODE, encoding="utf-8")
     for name, version, points in (("broken-plugins", "0.3", POINTS), ("stowage-ledger", "1.2.0", LEDGERS)):
-        folder = at / f"{name.replace('-', '_')}-{version}.dist-info"
-        folder.mkdir()
-        (folder / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n", encoding="utf-8")
-        (folder / "entry_points.txt").write_text(points, encoding="utf-8")
+        packages.described(at, name, points, version)
     return {"PYTHONPATH": os.fspath(at)}
 
 

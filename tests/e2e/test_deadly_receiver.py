@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.support import packages
 from tests.support.server import Server, eventually
 
 DEADLY = """
@@ -26,11 +27,8 @@ def setup(host):
 def test_a_receiver_that_kills_the_worker_stops_neither_itself_nor_anybody_else(
     fresh_server: Callable[..., Server], tmp_path: Path
 ) -> None:
-    info = tmp_path / "package" / "deadly-1.0.dist-info"
-    info.mkdir(parents=True)
+    packages.described(tmp_path / "package", "deadly", "[stowage.plugins]\ndeadly = deadly:setup\n")
     (tmp_path / "package" / "deadly.py").write_text(DEADLY)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: deadly\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[stowage.plugins]\ndeadly = deadly:setup\n")
     heard = tmp_path / "heard"
     server = fresh_server(environ={"PYTHONPATH": str(tmp_path / "package"), "DEADLY_FILE": str(heard)})
     server.admin.put("/api/file-storage/upload/deadly.bin", data=b"x").raise_for_status()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import packages
 from tests.support.server import stowage
 
 PLUGIN = """
@@ -32,10 +33,7 @@ def setup(host):
 @pytest.fixture
 def environ(tmp_path: Path) -> dict[str, str]:
     """With a plugin that has a command."""
-    info = tmp_path / "site" / "greeter-1.0.dist-info"
-    info.mkdir(parents=True)
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: greeter\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[stowage.plugins]\ngreeter = greeter:setup\n")
+    packages.described(tmp_path / "site", "greeter", "[stowage.plugins]\ngreeter = greeter:setup\n")
     (tmp_path / "site" / "greeter.py").write_text(PLUGIN)
     rest = {name: value for name, value in os.environ.items() if not name.startswith("STOWAGE_")}
     return {

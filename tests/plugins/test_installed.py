@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.app import House, make_house
+from tests.support.packages import described
 from webapp.contracts import PluginHost
 from webapp.plugins import installed as reading
 from webapp.plugins.installed import installed
@@ -41,12 +42,7 @@ def packages(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def put(where: Path, name: str, entry_points: str = "") -> Path:
     """Install a package that has this function of this module as its plugin, or these entry points."""
-    info = where / f"{name}-1.0.dist-info"
-    info.mkdir(exist_ok=True)
-    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    points = entry_points or f"[stowage.plugins]\n{name} = {__name__}:{name}\n"
-    (info / "entry_points.txt").write_text(points)
-    return info
+    return described(where, name, entry_points or f"[stowage.plugins]\n{name} = {__name__}:{name}\n")
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support import packages
 from tests.support.hooks import Hook, Message
 
 RECORDER = '''
@@ -46,11 +47,8 @@ class Recorder:
     def __init__(self, base: Path) -> None:
         self.path = base / "recorder"
         self.file = base / "recorded.jsonl"
-        info = self.path / "stowage_recorder-1.0.dist-info"
-        info.mkdir(parents=True)
+        packages.described(self.path, "stowage-recorder", "[stowage.plugins]\nrecorder = stowage_recorder:setup\n")
         (self.path / "stowage_recorder.py").write_text(RECORDER)
-        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: stowage-recorder\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text("[stowage.plugins]\nrecorder = stowage_recorder:setup\n")
 
     def environ(self, node: str = "") -> dict[str, str]:
         """What a server needs to have it installed."""

@@ -19,3 +19,12 @@ def installed(package: Path, target: Path) -> dict[str, str]:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return {"PYTHONPATH": str(target)}
+
+
+def described(folder: Path, name: str, entry_points: str, version: str = "1.0") -> Path:
+    """Say that a package of this name is installed in a directory, as pip does; what it says that in."""
+    info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
+    info.mkdir(parents=True, exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+    (info / "entry_points.txt").write_text(entry_points)
+    return info

@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support import packages
 from webapp.contracts.checks import UploadInfo, UploadRefusedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,8 +57,5 @@ def setup(host: Any) -> None:
 
 def installed(folder: Path) -> dict[str, str]:
     """The environment of a server in which this plugin is installed."""
-    about = folder / "stowage_scanner-1.0.dist-info"
-    about.mkdir(parents=True, exist_ok=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: stowage-scanner\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[stowage.plugins]\nscanner = {__name__}:setup\n")
+    packages.described(folder, "stowage-scanner", f"[stowage.plugins]\nscanner = {__name__}:setup\n")
     return {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}

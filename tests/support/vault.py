@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit
 
+from tests.support import packages
 from webapp.contracts.addresses import refusal
 from webapp.contracts.backends import Bytes, SettingField
 from webapp.contracts.errors import NotSupportedError, StorageBackendError, StorageNotFoundError
@@ -197,8 +198,5 @@ def _handler(vault: Vault) -> type[BaseHTTPRequestHandler]:
 
 def installed(folder: Path) -> dict[str, str]:
     """The environment of a server in which the vault's package is installed."""
-    about = folder / "vault_for_stowage-1.0.dist-info"
-    about.mkdir(parents=True, exist_ok=True)
-    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: vault-for-stowage\nVersion: 1.0\n")
-    (about / "entry_points.txt").write_text(f"[stowage.backends]\nvault = {__name__}:VaultBackend\n")
+    packages.described(folder, "vault-for-stowage", f"[stowage.backends]\nvault = {__name__}:VaultBackend\n")
     return {"PYTHONPATH": os.pathsep.join((str(folder), str(ROOT)))}
